@@ -1,0 +1,45 @@
+# sluice_module(NAME [DEPS module...] [LIBS target...] [DATA])
+#
+# One folder of src/ becomes one static library `sluice_NAME` from every .cc below it, and one test
+# binary `NAME_test` from every x_test.cc. DEPS names the modules it may include, and is all that it
+# links against; base is always included. `./dev check` reads the same lists and fails on any
+# other include (cmake/check_includes.py).
+
+function(sluice_module name)
+  cmake_parse_arguments(arg "" "" "DEPS;LIBS;TEST_DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(name STREQUAL "app")
+    list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  endif()
+  sluice_isa_flags(${sources})
+
+  if(sources)
+    add_library(sluice_${name} STATIC ${sources})
+    set(visibility PUBLIC)
+  else()
+    add_library(sluice_${name} INTERFACE)
+    set(visibility INTERFACE)
+  endif()
+  target_include_directories(sluice_${name} ${visibility} ${CMAKE_SOURCE_DIR}/src)
+  foreach(dep IN LISTS arg_DEPS)
+    target_link_libraries(sluice_${name} ${visibility} sluice_${dep})
+  endforeach()
+  if(NOT name STREQUAL "base")
+    target_link_libraries(sluice_${name} ${visibility} sluice_base)
+  endif()
+  target_link_libraries(sluice_${name} ${visibility} ${arg_LIBS})
+
+  if(SLUICE_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR})
+    target_compile_definitions(${name}_test PRIVATE SLUICE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_link_libraries(${name}_test PRIVATE sluice_${name} GTest::gmock GTest::gtest_main)
+    foreach(dep IN LISTS arg_TEST_DEPS)
+      target_link_libraries(${name}_test PRIVATE sluice_${dep})
+    endforeach()
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()
