@@ -1,6 +1,7 @@
 # Everything comes from Debian bookworm; `./dev` installs the packages it names.
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 EXACT REQUIRED CONFIG COMPONENTS headers url)
+find_package(boost_headers 1.81 REQUIRED CONFIG)
+find_package(boost_url 1.81 REQUIRED CONFIG)
 find_package(simdjson REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
