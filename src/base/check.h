@@ -7,8 +7,10 @@ namespace sluice {
 [[noreturn]] void check_failed(const char* file, int line, const char* condition) noexcept;
 }
 
-#define CHECK(...) \
-  (__builtin_expect(!!(__VA_ARGS__), 1) ? (void)0 : ::sluice::check_failed(__FILE__, __LINE__, #__VA_ARGS__))
+#define CHECK(...)                      \
+  (__builtin_expect(!!(__VA_ARGS__), 1) \
+       ? (void)0                        \
+       : ::sluice::check_failed(__FILE__, __LINE__, #__VA_ARGS__))
 
 #ifdef SLUICE_DCHECK
 #define DCHECK(...) CHECK(__VA_ARGS__)

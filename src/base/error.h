@@ -13,23 +13,23 @@
 namespace sluice {
 
 enum class Code : uint8_t {
-  kInvalidArgument,     // the request or option is malformed or out of range
-  kUnsupported,         // understood, but this build or model cannot do it
-  kNotFound,            // no such model, file, route, stream
-  kContextLength,       // prompt plus answer cannot fit the context
-  kTooLarge,            // a body, header or file beyond its bound
+  kInvalidArgument,  // the request or option is malformed or out of range
+  kUnsupported,      // understood, but this build or model cannot do it
+  kNotFound,         // no such model, file, route, stream
+  kContextLength,    // prompt plus answer cannot fit the context
+  kTooLarge,         // a body, header or file beyond its bound
   kUnauthorized,
   kForbidden,
-  kConflict,            // port taken, duplicate id
+  kConflict,  // port taken, duplicate id
   kRateLimited,
-  kOverloaded,          // full or hopeless now; a retry may succeed
-  kUnavailable,         // loading, draining, dead engine
-  kDeadline,            // a time limit passed
-  kCancelled,           // the client went away or asked for it
-  kCorrupt,             // a file or stream whose content contradicts itself
-  kResource,            // out of memory, disk full
-  kIo,                  // the operating system said no
-  kInternal,            // our own bug, reported instead of hidden
+  kOverloaded,   // full or hopeless now; a retry may succeed
+  kUnavailable,  // loading, draining, dead engine
+  kDeadline,     // a time limit passed
+  kCancelled,    // the client went away or asked for it
+  kCorrupt,      // a file or stream whose content contradicts itself
+  kResource,     // out of memory, disk full
+  kIo,           // the operating system said no
+  kInternal,     // our own bug, reported instead of hidden
 };
 
 std::string_view code_name(Code code);
@@ -57,17 +57,17 @@ inline std::unexpected<Error> fail(Code code, std::string where, std::string wha
 
 // TRY(expr): the value of a Result, or return its error from the enclosing function.
 // The statement expression is a Clang extension; Clang is the only compiler (ADR 0001).
-#define TRY(...)                                                           \
-  __extension__({                                                          \
-    auto try_result_ = (__VA_ARGS__);                                      \
+#define TRY(...)                                                              \
+  __extension__({                                                             \
+    auto try_result_ = (__VA_ARGS__);                                         \
     if (!try_result_) return std::unexpected(std::move(try_result_).error()); \
-    std::move(try_result_).value();                                        \
+    std::move(try_result_).value();                                           \
   })
 
 // The same inside a coroutine.
-#define CO_TRY(...)                                                           \
-  __extension__({                                                             \
-    auto try_result_ = (__VA_ARGS__);                                         \
+#define CO_TRY(...)                                                              \
+  __extension__({                                                                \
+    auto try_result_ = (__VA_ARGS__);                                            \
     if (!try_result_) co_return std::unexpected(std::move(try_result_).error()); \
-    std::move(try_result_).value();                                           \
+    std::move(try_result_).value();                                              \
   })

@@ -77,7 +77,9 @@ char32_t utf8_next(std::string_view text, size_t& position) {
     ++position;
     return 0xFFFD;
   }
-  const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<uint8_t>(text[position + i])); };
+  const auto byte = [&](size_t i) {
+    return static_cast<char32_t>(static_cast<uint8_t>(text[position + i]));
+  };
   char32_t code_point = byte(0);
   if (length == 2) code_point &= 0x1F;
   if (length == 3) code_point &= 0x0F;
