@@ -19,7 +19,10 @@ Result<int> half(int n) {
   return n / 2;
 }
 
-Result<int> quarter(int n) { return TRY(half(TRY(half(n)))); }
+Result<int> quarter(int n) {
+  const int once = TRY(half(n));
+  return half(once);
+}
 
 TEST(Error, TryReturnsTheFirstFailure) {
   EXPECT_EQ(quarter(8).value(), 2);
