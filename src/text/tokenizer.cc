@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <utility>
 
@@ -117,7 +118,8 @@ Tokenizer::Tokenizer(TokenizerSpec spec, PreTokenizer pretokenizer)
     : spec_(std::move(spec)),
       pretokenizer_(std::move(pretokenizer)),
       pieces_(spec_.tokens.size()),
-      byte_ids_(256, -1) {
+      byte_ids_(256, -1),
+      whole_(spec_.tokens.size()) {
   if (spec_.types.empty()) spec_.types.assign(spec_.tokens.size(), TokenType::kNormal);
 }
 
@@ -128,7 +130,6 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::create(TokenizerSpec spec) {
   auto made = std::shared_ptr<Tokenizer>(new Tokenizer(std::move(spec), std::move(pretokenizer)));
   TRY(made->index_tokens());
   TRY(made->index_merges());
-  made->index_words();
   made->collect_ends();
   made->spec_.merges = {};
   return made;
@@ -136,6 +137,7 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::create(TokenizerSpec spec) {
 
 Status Tokenizer::index_tokens() {
   texts_ = StringIndex(spec_.tokens.size());
+  words_ = StringIndex(spec_.tokens.size());
   std::vector<SpecialTokens::Entry> specials;
   for (int32_t id = 0; id < vocab_size(); ++id) {
     const auto i = static_cast<size_t>(id);
@@ -153,9 +155,11 @@ Status Tokenizer::index_tokens() {
       }
       if (!token.empty()) specials.push_back({token, id});
     } else if (is_plain(type(id))) {
-      const std::optional<std::string> bytes = alphabet_to_bytes(token);
-      pieces_[i] = bytes.value_or(token);
-      if (bytes && bytes->size() == 1) byte_ids_[static_cast<uint8_t>((*bytes)[0])] = id;
+      std::optional<std::string> bytes = alphabet_to_bytes(token);
+      pieces_[i] = bytes ? std::move(*bytes) : token;
+      if (!bytes || pieces_[i].empty()) continue;
+      words_.add(pieces_, id);
+      if (pieces_[i].size() == 1) byte_ids_[static_cast<uint8_t>(pieces_[i][0])] = id;
     }
   }
   specials_ = SpecialTokens(std::move(specials));
@@ -189,24 +193,6 @@ Status Tokenizer::index_merges() {
     merges_.add(ids[0], ids[1], static_cast<uint32_t>(rank), ids[2]);
   }
   return {};
-}
-
-// Most words of ordinary text are one token. BPE depends on nothing but the word, so that a token
-// which its own bytes encode to can be taken at once wherever it is a word.
-void Tokenizer::index_words() {
-  words_ = StringIndex(spec_.tokens.size());
-  BpeScratch scratch;
-  for (int32_t id = 0; id < vocab_size(); ++id) {
-    if (!is_plain(type(id))) continue;
-    const auto i = static_cast<size_t>(id);
-    // A token outside the byte alphabet has its text as bytes, and these can be another's.
-    if (pieces_[i].empty() || bytes_to_alphabet(pieces_[i]) != spec_.tokens[i]) continue;
-    if (!pretokenizer_.ignores_merges()) {
-      merge_bytes(pieces_[i], scratch);
-      if (scratch.symbols != std::vector{id}) continue;
-    }
-    words_.add(pieces_, id);
-  }
 }
 
 void Tokenizer::collect_ends() {
@@ -280,13 +266,22 @@ void Tokenizer::encode_plain(std::string_view text, Scratch& scratch,
   }
 }
 
+// Most words of ordinary text are one token. What BPE makes of a word depends on nothing else, so
+// that a token which its own bytes encode to can be taken at once.
 void Tokenizer::encode_word(std::string_view word, BpeScratch& scratch,
                             std::vector<int32_t>& ids) const {
-  if (const std::optional<int32_t> id = words_.find(pieces_, word)) {
+  const std::optional<int32_t> id = words_.find(pieces_, word);
+  std::atomic<uint8_t>* whole = id ? &whole_[static_cast<size_t>(*id)] : nullptr;
+  const uint8_t known = whole == nullptr ? kNo : whole->load(std::memory_order_relaxed);
+  if (known == kYes || (id && pretokenizer_.ignores_merges())) {
     ids.push_back(*id);
     return;
   }
   merge_bytes(word, scratch);
+  if (known == kNotAsked) {
+    const bool yes = scratch.symbols.size() == 1 && scratch.symbols[0] == *id;
+    whole->store(yes ? kYes : kNo, std::memory_order_relaxed);
+  }
   ids.insert(ids.end(), scratch.symbols.begin(), scratch.symbols.end());
 }
 

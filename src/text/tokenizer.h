@@ -9,6 +9,7 @@
 //   make a control token are left out, so that no such text can ever become one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -96,7 +97,6 @@ class Tokenizer {
   Tokenizer(TokenizerSpec spec, PreTokenizer pretokenizer);
   Status index_tokens();
   Status index_merges();
-  void index_words();
   void collect_ends();
 
   bool in_range(int32_t id) const { return id >= 0 && id < vocab_size(); }
@@ -114,7 +114,11 @@ class Tokenizer {
   std::vector<std::string> pieces_;  // by id
   std::vector<int32_t> byte_ids_;    // [256], -1: not in the vocabulary
   StringIndex texts_;                // stored form -> id
-  StringIndex words_;                // bytes -> id, of tokens that their own bytes encode to
+  StringIndex words_;                // bytes -> id, of tokens in the byte alphabet
+  // By id: whether the token's bytes encode to it alone. It is asked of words only when they first
+  // come up (to ask all takes 60 ms for 150,000 tokens); threads that race store the same answer.
+  enum Whole : uint8_t { kNotAsked, kYes, kNo };
+  mutable std::vector<std::atomic<uint8_t>> whole_;
   BpeMerges merges_{0};
   SpecialTokens specials_;
   std::vector<int32_t> end_ids_;

@@ -29,6 +29,9 @@ QWEN2 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+LLAMA3 = QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
+# Encoded with the vocabulary of qwen2, since no small model has them.
+OTHER_PRES = ("llama-bpe", "gpt-2")
 
 TEXTS = [
     "", " ", "  ", "   ", "\n", "\n\n", " \n", "\n ", "\r\n", "\r\n\r\n", "\t", "\t\t", " \t ", "\r", "\v", "\f", "\0",
@@ -74,14 +77,16 @@ def byte_alphabet():
 
 def make(pre, tokens, types, merges, with_special):
     ids = {token: i for i, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=[tuple(m.split(" ")) for m in merges]))
-    if pre == "qwen2":
-        first = pre_tokenizers.Split(Regex(QWEN2), behavior="isolated")
-        second = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    else:
-        first = pre_tokenizers.Digits(individual_digits=True)
-        second = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([first, second])
+    pairs = [tuple(m.split(" ")) for m in merges]
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=pairs, ignore_merges=pre == "llama-bpe"))
+    byte_level = {use: pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use) for use in (False, True)}
+    stages = {
+        "qwen2": [pre_tokenizers.Split(Regex(QWEN2), behavior="isolated"), byte_level[False]],
+        "llama-bpe": [pre_tokenizers.Split(Regex(LLAMA3), behavior="isolated"), byte_level[False]],
+        "smollm": [pre_tokenizers.Digits(individual_digits=True), byte_level[True]],
+        "gpt-2": [byte_level[True]],
+    }[pre]
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(stages)
     if with_special:
         for token, kind in zip(tokens, types):
             if kind == CONTROL:
@@ -115,6 +120,8 @@ def write(pre, path, out):
             case[key] = make_cached(pre, few_tokens, few_types, few_merges, special).encode(text, add_special_tokens=False).ids
             full = make_cached(pre, tokens, types, merges, special).encode(text, add_special_tokens=False).ids
             assert [kept[i] for i in case[key]] == full, text
+        for other in OTHER_PRES if pre == "qwen2" else ():
+            case[other] = make_cached(other, few_tokens, few_types, few_merges, False).encode(text, add_special_tokens=False).ids
         cases.append(case)
     spec = {"pre": pre, "tokens": few_tokens, "types": few_types, "merges": few_merges}
     with open(out, "w", encoding="utf-8") as file:
