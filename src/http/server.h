@@ -80,7 +80,7 @@ class Server {
   size_t refused_connections() const;
 
  private:
-  std::shared_ptr<ServerCore> core_;
+  std::unique_ptr<ServerCore> core_;
 };
 
 }  // namespace sluice::http
