@@ -1,0 +1,24 @@
+// The subcommands: each has one file, cmd_<name>.cc, and one row in main.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/command_line.h"
+
+namespace sluice::app {
+
+using Arguments = std::vector<std::string>;
+
+// Each returns the process's exit code.
+int run_serve(const Arguments& arguments, const Environment& environment);
+int run_models(const Arguments& arguments, const Environment& environment);
+int run_pull(const Arguments& arguments, const Environment& environment);
+
+// "sluice: <message>" on standard error, one line; returns 1.
+int report(const Error& error);
+
+// ${XDG_CACHE_HOME:-~/.cache}/sluice/models.
+std::string default_models_directory(const Environment& environment);
+
+}  // namespace sluice::app

