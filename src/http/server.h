@@ -23,7 +23,7 @@ namespace sluice::http {
 struct ServerOptions {
   std::string host = "127.0.0.1";  // an address or a name; IPv6 without brackets
   uint16_t port = 8000;            // 0: any free one
-  std::string unix_socket;         // a path; listens there besides (or, with an empty host, only)
+  std::string unix_socket = {};    // a path; listens there besides (or, with an empty host, only)
   int io_threads = 1;
   size_t limit_connections = 16384;
   // Connections beyond the limit that may ask for /health, /healthz, /livez and /metrics.
@@ -39,8 +39,8 @@ struct ServerOptions {
   int body_timeout_ms = 60'000;
   int stalled_writer_timeout_ms = 60'000;
 
-  std::vector<std::string> allowed_hosts;  // further names for a loopback address, no port
-  std::vector<std::string> cors_origins;   // "https://example.com"; "*" is every origin
+  std::vector<std::string> allowed_hosts = {};  // further names for a loopback address, no port
+  std::vector<std::string> cors_origins = {};   // "https://example.com"; "*" is every origin
   // Addresses or networks whose X-Forwarded-For is believed; unix sockets always are.
   std::vector<std::string> trusted_proxies = {"127.0.0.0/8", "::1"};
 };
