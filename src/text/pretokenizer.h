@@ -1,5 +1,6 @@
 // PreTokenizer: cuts text into the words that BPE never merges across. Which patterns apply is what
-// a model file names in tokenizer.ggml.pre.
+// a model file names in tokenizer.ggml.pre. Letters and numbers are those of PCRE2's Unicode tables
+// (version 14 in PCRE2 10.42).
 //
 // Owned by a Tokenizer, immutable, any thread. A Scratch belongs to one call.
 #pragma once
