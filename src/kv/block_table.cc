@@ -24,11 +24,15 @@ void for_each_hit(const BlockPool& pool, std::span<const int32_t> tokens, std::s
 
 BlockTable::~BlockTable() { CHECK(blocks_.empty()); }
 
-int32_t BlockTable::cached_tokens(const BlockPool& pool, std::span<const int32_t> tokens,
-                                  std::string_view salt) {
-  int32_t count = 0;
-  for_each_hit(pool, tokens, salt, [&](int32_t) { count += kBlockTokens; });
-  return count;
+BlockTable::PrefixHit BlockTable::find_prefix(const BlockPool& pool,
+                                              std::span<const int32_t> tokens,
+                                              std::string_view salt) {
+  PrefixHit hit;
+  for_each_hit(pool, tokens, salt, [&](int32_t block) {
+    hit.tokens += kBlockTokens;
+    if (pool.references(block) == 0) ++hit.idle_blocks;
+  });
+  return hit;
 }
 
 int32_t BlockTable::adopt_prefix(BlockPool& pool, std::span<const int32_t> tokens,

@@ -26,12 +26,20 @@ class BlockTable {
   int32_t token_capacity() const { return static_cast<int32_t>(blocks_.size()) * kBlockTokens; }
   int32_t published() const { return published_; }  // blocks
 
-  // How many tokens of `tokens` have their blocks in the pool: whole blocks, and never the last
-  // token, whose logits are wanted.
-  static int32_t cached_tokens(const BlockPool& pool, std::span<const int32_t> tokens,
+  // What of `tokens` the pool has already: whole blocks, and never the last token, whose logits
+  // are wanted.
+  struct PrefixHit {
+    int32_t tokens = 0;
+    int32_t idle_blocks = 0;  // of the hit's blocks, those that nobody references
+  };
+  static PrefixHit find_prefix(const BlockPool& pool, std::span<const int32_t> tokens,
                                std::string_view salt);
+  static int32_t cached_tokens(const BlockPool& pool, std::span<const int32_t> tokens,
+                               std::string_view salt) {
+    return find_prefix(pool, tokens, salt).tokens;
+  }
 
-  // Takes those blocks, into an empty table; returns their tokens.
+  // Takes the blocks of the hit, into an empty table; returns their tokens.
   int32_t adopt_prefix(BlockPool& pool, std::span<const int32_t> tokens, std::string_view salt);
 
   // Makes room for `tokens` tokens in all, as far as the pool has blocks; returns how many tokens
