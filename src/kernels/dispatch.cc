@@ -8,14 +8,15 @@ namespace sluice::kernels {
 
 namespace {
 
-#define SLUICE_TABLE(isa, value)                                                              \
-  Kernels {                                                                                   \
-    .isa = value, .store_activations = store_activations_##isa, .matmul = matmul_##isa,       \
-    .rms_norm = rms_norm_##isa, .rope = rope_##isa, .swiglu = swiglu_##isa, .add = add_##isa, \
-    .kv_store = kv_store_##isa, .attention = attention_##isa, .argmax = argmax_##isa,         \
+#define SLUICE_TABLE(name, value)                                                                 \
+  Kernels {                                                                                       \
+    .isa = value, .store_activations = store_activations_##name, .matmul = matmul_##name,         \
+    .rms_norm = rms_norm_##name, .rope = rope_##name, .swiglu = swiglu_##name, .add = add_##name, \
+    .kv_store = kv_store_##name, .attention = attention_##name, .argmax = argmax_##name,          \
   }
 
 constexpr Kernels kScalarTable = SLUICE_TABLE(scalar, Isa::kScalar);
+constexpr Kernels kAvx512Table = SLUICE_TABLE(avx512, Isa::kAvx512);
 
 #undef SLUICE_TABLE
 
@@ -23,7 +24,7 @@ constexpr Kernels kScalarTable = SLUICE_TABLE(scalar, Isa::kScalar);
 
 const Kernels& kernels_for(Isa isa) {
   CHECK(isa_supported(isa));
-  return kScalarTable;
+  return isa == Isa::kAvx512 ? kAvx512Table : kScalarTable;
 }
 
 }  // namespace sluice::kernels
