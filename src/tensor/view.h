@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -24,5 +25,17 @@ struct TensorView {
            static_cast<size_t>(type.block_bytes);
   }
 };
+
+// Bytes of all values; nothing if a row is not whole blocks or the size overflows.
+inline std::optional<size_t> tensor_bytes(DType dtype, const Shape& shape) {
+  const DTypeInfo& type = info(dtype);
+  if (shape.columns() % type.block_values != 0) return std::nullopt;
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(static_cast<size_t>(shape.elements() / type.block_values),
+                             static_cast<size_t>(type.block_bytes), &bytes)) {
+    return std::nullopt;
+  }
+  return bytes;
+}
 
 }  // namespace sluice
