@@ -10,6 +10,9 @@
 namespace sluice::http {
 namespace {
 
+// Writes that a client's socket may take at once before other sessions get their turn.
+constexpr int kWritesPerTurn = 64;
+
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
 void append_number(std::string& out, size_t number, int base) {
@@ -156,6 +159,10 @@ Awaitable<Status> Exchange::start(int status, Headers headers) {
 Awaitable<Status> Exchange::write(std::string bytes) {
   if (!started_ || finished_) {
     co_return fail(Code::kInternal, {}, "a write outside of a streamed answer");
+  }
+  if (++session_.writes_without_yield_ >= kWritesPerTurn) {
+    session_.writes_without_yield_ = 0;
+    co_await session_.yield();
   }
   if (const Status sendable = check_sendable(); !sendable) co_return sendable;
   // An empty chunk would be the last one.

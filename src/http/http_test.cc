@@ -317,6 +317,17 @@ TEST_F(HttpServer, AReaderThatStallsIsCut) {
   EXPECT_TRUE(ledger_.wait_for("flood deadline_exceeded"));
 }
 
+TEST_F(HttpServer, AHandlerThatNeverWaitsDoesNotStarveOthers) {
+  const uint16_t port = start();
+  TestClient flood(port);
+  flood.send("HEAD /flood HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(flood.read_response(true), StartsWith("HTTP/1.1 200"));
+  TestClient other(port);
+  EXPECT_THAT(other.exchange(kHealth), StartsWith("HTTP/1.1 200"));
+  flood.close();
+  EXPECT_TRUE(ledger_.wait_for("flood cancelled"));
+}
+
 TEST_F(HttpServer, ASlowReaderGetsALargeAnswerWhole) {
   TestClient client(start(), 4096);
   client.send(get("/large"));
@@ -383,6 +394,34 @@ TEST_F(HttpServer, DrainFinishesWhatRunsAndClosesWhatIdles) {
   server_->join();
   EXPECT_TRUE(ledger_.wait_for("cancelled /hold"));
   EXPECT_EQ(server_->open_connections(), 0u);
+}
+
+TEST_F(HttpServer, ServesAUnixSocketWhateverTheHostAndReplacesADeadOne) {
+  const std::string path = testing::TempDir() + "sluice_http_test_" + std::to_string(::getpid());
+  ServerOptions options;
+  options.unix_socket = path;
+  options.host = "";
+  {
+    // Bound and closed, as a killed process leaves it.
+    TestClient dead(path, TestClient::kBind);
+  }
+  start(options);
+  TestClient client(path);
+  EXPECT_THAT(client.exchange("GET /peer HTTP/1.1\r\nHost: any\r\nX-Real-IP: 9.9.9.9\r\n\r\n"),
+              testing::EndsWith("\r\n\r\n9.9.9.9"));
+  Server second(options, Router(), nullptr);
+  EXPECT_EQ(second.listen().error().code, Code::kConflict);
+  server_.reset();
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(HttpServer, WhatIsPipelinedBehindAHandlerIsBounded) {
+  TestClient client(start({.max_pipelined_bytes = 4096}));
+  client.send(get("/hold"));
+  ASSERT_TRUE(ledger_.wait_for("holding /hold"));
+  // More than the server's and the sockets' buffers hold: the sender must be held back.
+  EXPECT_FALSE(client.send(std::string(size_t{64} << 20, 'x'), 200));
+  client.close();
 }
 
 TEST_F(HttpServer, ATakenPortIsAConflictThatSaysWhatToDo) {

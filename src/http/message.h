@@ -51,8 +51,8 @@ struct Request {
   std::string path;    // percent-decoded
   std::string query;   // raw, without '?'
   Headers headers;
-  std::string body;  // whole, chunking undone
-  std::string peer_address;
+  std::string body;            // whole, chunking undone
+  std::string peer_address;    // empty for a unix socket
   std::string client_address;  // the peer, or what a trusted proxy says
   std::string id;              // the client's own x-request-id if it is sane, else generated
   int http_minor = 1;

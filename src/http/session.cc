@@ -89,7 +89,7 @@ Awaitable<void> Session::serve() {
     if (!keep_alive_ || write_failed_ || input_reset_ || shut_) break;
     if (++requests_without_wait_ >= kRequestsPerTurn) {
       requests_without_wait_ = 0;
-      co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+      co_await yield();
     }
   }
   if (must_linger_) co_await linger();
@@ -264,6 +264,8 @@ Awaitable<void> Session::linger() {
   }
   clear_deadline();
 }
+
+Awaitable<void> Session::yield() { return asio::post(socket_.get_executor(), asio::use_awaitable); }
 
 void Session::set_deadline(int timeout_ms) {
   timed_out_ = false;

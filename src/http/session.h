@@ -54,6 +54,8 @@ class Session final : public std::enable_shared_from_this<Session>, public Deadl
   void identify_request();
   void report(const Exchange& exchange, bool aborted);
 
+  // Lets the loop's other work go first.
+  Awaitable<void> yield();
   void set_deadline(int timeout_ms);
   void clear_deadline();
   // Until there are more bytes, the input ends, the deadline passes or the session is shut.
@@ -85,6 +87,7 @@ class Session final : public std::enable_shared_from_this<Session>, public Deadl
   size_t output_sent_ = 0;
   Exchange* exchange_ = nullptr;  // the one being answered
   int requests_without_wait_ = 0;
+  int writes_without_yield_ = 0;
   bool reading_ = false;
   bool read_filled_ = false;  // the last read filled its room
   bool writing_ = false;      // an asynchronous write is outstanding

@@ -5,8 +5,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,14 +22,24 @@ class TestClient {
     if (receive_buffer_bytes > 0) {
       ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes, sizeof receive_buffer_bytes);
     }
-    const timeval limit{10, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    set_limit(SO_RCVTIMEO, 10'000);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  // A unix socket: connected, or with kBind only bound.
+  enum Mode { kConnect, kBind };
+  explicit TestClient(const std::string& path, Mode mode = kConnect) {
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    set_limit(SO_RCVTIMEO, 10'000);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    connected_ = (mode == kBind ? ::bind(fd_, generic, sizeof address)
+                                : ::connect(fd_, generic, sizeof address)) == 0;
   }
   ~TestClient() { close(); }
   TestClient(TestClient&& other) noexcept
@@ -39,7 +51,9 @@ class TestClient {
 
   bool connected() const { return connected_; }
 
-  bool send(std::string_view bytes) {
+  // False if the peer is gone or has taken nothing for so long.
+  bool send(std::string_view bytes, int limit_ms = 10'000) {
+    set_limit(SO_SNDTIMEO, limit_ms);
     while (!bytes.empty()) {
       const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (count <= 0) return false;
@@ -85,6 +99,10 @@ class TestClient {
   bool timed_out() const { return timed_out_; }
 
  private:
+  void set_limit(int option, int limit_ms) {
+    const timeval limit{limit_ms / 1000, limit_ms % 1000 * 1000};
+    ::setsockopt(fd_, SOL_SOCKET, option, &limit, sizeof limit);
+  }
   bool receive() {
     char bytes[16384];
     const ssize_t count = ::recv(fd_, bytes, sizeof bytes, 0);
