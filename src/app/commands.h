@@ -14,6 +14,7 @@ using Arguments = std::vector<std::string>;
 int run_serve(const Arguments& arguments, const Environment& environment);
 int run_models(const Arguments& arguments, const Environment& environment);
 int run_eval(const Arguments& arguments, const Environment& environment);
+int run_bench(const Arguments& arguments, const Environment& environment);
 int run_pull(const Arguments& arguments, const Environment& environment);
 
 // "sluice: <message>" on standard error, one line; returns 1.

@@ -21,6 +21,7 @@ constexpr CommandRow kCommands[] = {
     {"serve", "serve a model over HTTP", run_serve},
     {"pull", "fetch a model of the catalogue", run_pull},
     {"models", "list the catalogue and what is here", run_models},
+    {"bench", "measure speed", run_bench},
     {"eval", "compare a model with recorded distributions", run_eval},
 };
 
