@@ -13,6 +13,8 @@ namespace {
     .isa = value, .store_activations = store_activations_##name, .matmul = matmul_##name,         \
     .rms_norm = rms_norm_##name, .rope = rope_##name, .swiglu = swiglu_##name, .add = add_##name, \
     .kv_store = kv_store_##name, .attention = attention_##name, .argmax = argmax_##name,          \
+    .chunk_maxima = chunk_maxima_##name, .collect = collect_##name, .weights = weights_##name,    \
+    .weight_sums = weight_sums_##name,                                                            \
   }
 
 constexpr Kernels kScalarTable = SLUICE_TABLE(scalar, Isa::kScalar);

@@ -19,31 +19,34 @@ namespace sluice::kernels {
 
 enum class Isa : uint8_t { kScalar, kAvx2, kAvx512 };
 
-std::string_view isa_name(Isa isa);                      // "scalar", "avx2", "avx512"
+std::string_view isa_name(Isa isa);  // "scalar", "avx2", "avx512"
 std::optional<Isa> isa_from_name(std::string_view name);
-Isa best_isa();                  // what this CPU and operating system can run
-bool isa_supported(Isa isa);     // by this CPU
+Isa best_isa();               // what this CPU and operating system can run
+bool isa_supported(Isa isa);  // by this CPU
 
 // Attention of the query heads of one kv head, for consecutive tokens of one sequence. Token t
 // sees keys 0 .. first_position + t, which have been written to the cache before.
 struct AttentionTask {
-  const float* q = nullptr;       // [tokens][q_stride]; the group's heads are adjacent: [group][head_dim]
-  int64_t q_stride = 0;           // floats between tokens
-  float* out = nullptr;           // like q
+  // [tokens][q_stride]; the group's heads are adjacent: [group][head_dim].
+  const float* q = nullptr;
+  int64_t q_stride = 0;  // floats between tokens
+  float* out = nullptr;  // like q
   int64_t out_stride = 0;
   int32_t tokens = 0;
-  int32_t group = 0;              // query heads a kv head
-  int32_t first_position = 0;     // of token 0
-  float scale = 0;                // 1 / sqrt(head_dim)
+  int32_t group = 0;           // query heads a kv head
+  int32_t first_position = 0;  // of token 0
+  float scale = 0;             // 1 / sqrt(head_dim)
   const KvLayout* layout = nullptr;
-  const std::byte* pool = nullptr;      // start of this layer's blocks
-  const int32_t* blocks = nullptr;      // block table of the sequence
+  const std::byte* pool = nullptr;  // start of this layer's blocks
+  const int32_t* blocks = nullptr;  // block table of the sequence
   int32_t kv_head = 0;
-  float* scratch = nullptr;             // attention_scratch_floats() floats, 64-byte aligned, one thread's own
+  float* scratch = nullptr;  // attention_scratch_floats() floats, 64-byte aligned, one thread's own
 };
 
 // Scores of one chunk for the rows of a task, and the running sums.
 size_t attention_scratch_floats(int32_t tokens, int32_t group, int32_t head_dim);
+
+constexpr int32_t kSampleChunk = 256;  // logits
 
 struct Kernels {
   Isa isa;
@@ -80,6 +83,23 @@ struct Kernels {
 
   // Index of the largest value, the lowest among equals; NaN counts as -inf.
   int32_t (*argmax)(const float* x, int32_t count);
+
+  // Scans of a row of logits for the sampler; NaN counts as -inf. maxima: the largest value of each
+  // chunk of kSampleChunk.
+  void (*chunk_maxima)(const float* x, int32_t count, float* maxima);
+
+  // The ids of all x >= threshold, ascending; room for `count` ids. Returns how many.
+  int32_t (*collect)(const float* x, int32_t count, const float* maxima, float threshold,
+                     int32_t* ids);
+
+  // e^((x - max) * inverse_temperature), rounded to a multiple of 2^-34, so that sums of up to 2^18
+  // weights are exact in any order.
+  void (*weights)(const float* x, int32_t count, float max, float inverse_temperature,
+                  double* weights);
+
+  // The sum of the weights of each chunk.
+  void (*weight_sums)(const float* x, int32_t count, float max, float inverse_temperature,
+                      const float* maxima, double* sums);
 };
 
 const Kernels& kernels_for(Isa isa);

@@ -22,7 +22,14 @@ namespace sluice::kernels {
   void kv_store_##isa(const KvLayout& layout, const float* k, const float* v, std::byte* block, \
                       int32_t slot);                                                            \
   void attention_##isa(const AttentionTask& task);                                              \
-  int32_t argmax_##isa(const float* x, int32_t count);
+  int32_t argmax_##isa(const float* x, int32_t count);                                          \
+  void chunk_maxima_##isa(const float* x, int32_t count, float* maxima);                        \
+  int32_t collect_##isa(const float* x, int32_t count, const float* maxima, float threshold,    \
+                        int32_t* ids);                                                          \
+  void weights_##isa(const float* x, int32_t count, float max, float inverse_temperature,       \
+                     double* weights);                                                          \
+  void weight_sums_##isa(const float* x, int32_t count, float max, float inverse_temperature,   \
+                         const float* maxima, double* sums);
 
 SLUICE_DECLARE_OPS(scalar)
 SLUICE_DECLARE_OPS(avx2)

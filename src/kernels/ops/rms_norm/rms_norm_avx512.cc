@@ -1,0 +1,11 @@
+#include "kernels/ops/lanes/lanes16_avx512.h"
+#include "kernels/ops/ops.h"
+#include "kernels/ops/rms_norm/rms_norm_impl.h"
+
+namespace sluice::kernels {
+
+void rms_norm_avx512(const float* x, const float* gain, float epsilon, int32_t count, float* out) {
+  rms_norm_rows<avx512_lanes::Lanes16>(x, gain, epsilon, count, out);
+}
+
+}  // namespace sluice::kernels

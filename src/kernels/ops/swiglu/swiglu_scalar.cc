@@ -1,0 +1,11 @@
+#include "kernels/ops/lanes/lanes16_scalar.h"
+#include "kernels/ops/ops.h"
+#include "kernels/ops/swiglu/swiglu_impl.h"
+
+namespace sluice::kernels {
+
+void swiglu_scalar(const float* gate, const float* up, int32_t count, float* out) {
+  swiglu_rows<scalar_lanes::Lanes16>(gate, up, count, out);
+}
+
+}  // namespace sluice::kernels
