@@ -39,6 +39,8 @@ struct Error {
   std::string where;   // field path, file and byte, option name; may be empty
   std::string what;    // one sentence, no trailing period
   std::string remedy;  // what would do; may be empty
+  // When a retry may succeed (codes kOverloaded, kUnavailable, kRateLimited); 0: unknown.
+  int32_t retry_after_s = 0;
 
   // "where: what; remedy", on one line.
   std::string message() const;

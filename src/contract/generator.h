@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "contract/engine_stats.h"
 #include "contract/event.h"
 #include "contract/request.h"
 
@@ -70,6 +71,8 @@ class Generator {
   // Any thread.
   virtual std::vector<ModelInfo> models() const = 0;
   virtual Load load() const = 0;
+  // The latest snapshot; what does not count answers zeros.
+  virtual EngineStats stats() const { return {}; }
 };
 
 }  // namespace sluice::contract
