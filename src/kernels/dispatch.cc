@@ -18,6 +18,7 @@ namespace {
   }
 
 constexpr Kernels kScalarTable = SLUICE_TABLE(scalar, Isa::kScalar);
+constexpr Kernels kAvx2Table = SLUICE_TABLE(avx2, Isa::kAvx2);
 constexpr Kernels kAvx512Table = SLUICE_TABLE(avx512, Isa::kAvx512);
 
 #undef SLUICE_TABLE
@@ -26,7 +27,12 @@ constexpr Kernels kAvx512Table = SLUICE_TABLE(avx512, Isa::kAvx512);
 
 const Kernels& kernels_for(Isa isa) {
   CHECK(isa_supported(isa));
-  return isa == Isa::kAvx512 ? kAvx512Table : kScalarTable;
+  switch (isa) {
+    case Isa::kScalar: return kScalarTable;
+    case Isa::kAvx2: return kAvx2Table;
+    case Isa::kAvx512: return kAvx512Table;
+  }
+  CHECK(false);
 }
 
 }  // namespace sluice::kernels

@@ -22,7 +22,8 @@ struct Products {
 };
 
 constexpr Products kScalarProducts{Isa::kScalar, store_activations_scalar, matmul_scalar};
-constexpr Products kVectorProducts[] = {{Isa::kAvx512, store_activations_avx512, matmul_avx512}};
+constexpr Products kVectorProducts[] = {{Isa::kAvx2, store_activations_avx2, matmul_avx2},
+                                        {Isa::kAvx512, store_activations_avx512, matmul_avx512}};
 constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ4_0, DType::kQ4_1,
                             DType::kQ5_0, DType::kQ8_0, DType::kQ4_K, DType::kQ6_K};
 
@@ -103,7 +104,7 @@ TEST_P(MatmulOfType, ATokensResultDoesNotDependOnItsNeighboursOrTheSplit) {
   const TestMatrix matrix = pack_all(tensor.view);
   const auto x = random_floats(70 * kColumns, 3, 4);
   const size_t width = static_cast<size_t>(matrix.packed.panels()) * 32;
-  for (const Products& products : {kScalarProducts, kVectorProducts[0]}) {
+  for (const Products& products : {kScalarProducts, kVectorProducts[0], kVectorProducts[1]}) {
     if (!isa_supported(products.isa)) continue;
     std::vector<float> alone;
     for (size_t t = 0; t < 70; ++t) {
@@ -207,7 +208,7 @@ TEST_P(MatmulOfType, HugeTinyZeroAndNotFiniteScalesAgreeOverIsas) {
                               uint16_t{0x7bff}, uint16_t{0x7c00}, uint16_t{0x7e00}}) {
     TestTensor tensor = random_tensor(GetParam(), 33, 256, 9);
     const HalfFields fields = half_fields(GetParam());
-    if (fields.first < 0) GTEST_SKIP();
+    if (fields.first < 0) return;  // floats have no scales
     const auto block_bytes = static_cast<size_t>(info(GetParam()).block_bytes);
     for (size_t at = 0; at < tensor.bytes.size(); at += block_bytes) {
       std::memcpy(tensor.bytes.data() + at + fields.first, &half, 2);

@@ -18,6 +18,10 @@ constexpr Product kScalar[kFormats] = {matmul_f32_scalar, matmul_q4_scalar, matm
                                        matmul_q4k_scalar, matmul_q5_scalar, matmul_q6k_scalar,
                                        matmul_q8_scalar};
 
+constexpr Product kAvx2[kFormats] = {matmul_f32_avx2, matmul_q4_avx2, matmul_q4min_avx2,
+                                     matmul_q4k_avx2, matmul_q5_avx2, matmul_q6k_avx2,
+                                     matmul_q8_avx2};
+
 constexpr Product kAvx512[kFormats] = {matmul_f32_avx512, matmul_q4_avx512, matmul_q4min_avx512,
                                        matmul_q4k_avx512, matmul_q5_avx512, matmul_q6k_avx512,
                                        matmul_q8_avx512};
@@ -77,6 +81,7 @@ void multiply(const Product* products, const PackedMatrix& w, int32_t panel_begi
     multiply(products, w, panel_begin, panel_end, x, out, out_stride);                       \
   }
 SLUICE_FOR_ISA(scalar, kScalar)
+SLUICE_FOR_ISA(avx2, kAvx2)
 SLUICE_FOR_ISA(avx512, kAvx512)
 #undef SLUICE_FOR_ISA
 

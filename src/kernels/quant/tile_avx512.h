@@ -90,54 +90,58 @@ SLUICE_INLINE __m512i sum_start(const uint8_t* a, int half, int t) {
   }
 }
 
-// Adds one block's products to the accumulators.
-template <class F, int T>
-SLUICE_INLINE void add_block(const uint8_t* header, const uint8_t* block, const uint8_t* a,
-                             __m512 (&acc)[2][T]) {
-  constexpr int kQuads = 8 / F::kHalves;
+template <class F, int T, int k4>
+SLUICE_INLINE void multiply_quad(const uint8_t* block, const uint8_t* a, __m512i (&sum)[2][T]) {
+  const __m512i w0 = F::template weights<k4>(block, 0);
+  const __m512i w1 = F::template weights<k4>(block, 1);
 #pragma clang loop unroll(full)
-  for (int half = 0; half < F::kHalves; ++half) {
-    __m512i sum[2][T];
+  for (int t = 0; t < T; ++t) {
+    const __m512i x = broadcast_int(a + 32 * t + 4 * k4);
+    sum[0][t] = _mm512_dpbusd_epi32(sum[0][t], w0, x);
+    sum[1][t] = _mm512_dpbusd_epi32(sum[1][t], w1, x);
+  }
+}
+
+// Keeps the compiler from loading ahead: it would run out of registers and spill accumulators.
+#define SLUICE_STAY_IN_ORDER __asm__ volatile("" ::: "memory")
+
+// Adds the products of one block, or of one half of it, to the accumulators.
+template <class F, int T, int half>
+SLUICE_INLINE void add_half(const uint8_t* header, const uint8_t* block, const uint8_t* a,
+                            __m512 (&acc)[2][T]) {
+  __m512i sum[2][T];
 #pragma clang loop unroll(full)
-    for (int t = 0; t < T; ++t) sum[0][t] = sum[1][t] = sum_start<F, T>(a, half, t);
-    unrolled(std::make_integer_sequence<int, kQuads>(),
-             [&](auto step) __attribute__((always_inline)) {
-               // Both nibbles of a vector in turn, while it is in a register.
-               constexpr int k4 = F::kPairedNibbles ? step / 2 + step % 2 * 4 : int{step};
-               const auto multiply = [&](auto quad) __attribute__((always_inline)) {
-                 const __m512i w0 = F::template weights<quad>(block, 0);
-                 const __m512i w1 = F::template weights<quad>(block, 1);
+  for (int t = 0; t < T; ++t) sum[0][t] = sum[1][t] = sum_start<F, T>(a, half, t);
+  constexpr int kPairs = 4 / F::kHalves;
+  unrolled(std::make_integer_sequence<int, kPairs>(),
+           [&](auto pair) __attribute__((always_inline)) {
+             // Where one vector holds two k-quads they take turns while it is in a register.
+             constexpr int kFirst = F::kPairedNibbles ? pair : 4 * half + 2 * pair;
+             SLUICE_STAY_IN_ORDER;
+             multiply_quad<F, T, kFirst>(block, a, sum);
+             if constexpr (!F::kPairedNibbles) SLUICE_STAY_IN_ORDER;
+             multiply_quad<F, T, kFirst + (F::kPairedNibbles ? 4 : 1)>(block, a, sum);
+           });
+  SLUICE_STAY_IN_ORDER;
 #pragma clang loop unroll(full)
-                 for (int t = 0; t < T; ++t) {
-                   const __m512i x = broadcast_int(a + 32 * t + 4 * quad);
-                   sum[0][t] = _mm512_dpbusd_epi32(sum[0][t], w0, x);
-                   sum[1][t] = _mm512_dpbusd_epi32(sum[1][t], w1, x);
-                 }
-               };
-               if (half == 0) {
-                 multiply(std::integral_constant<int, k4>());
-               } else {
-                 multiply(std::integral_constant<int, (k4 + 4) % 8>());
-               }
-             });
+  for (int g = 0; g < 2; ++g) {
+    const __m512 scale = F::scale(header, block, g, half);
 #pragma clang loop unroll(full)
-    for (int g = 0; g < 2; ++g) {
-      const __m512 scale = F::scale(header, block, g, half);
+    for (int t = 0; t < T; ++t) {
+      const __m512 both = _mm512_mul_ps(scale, broadcast_float(a + 40 * T + 4 * t));
+      acc[g][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[g][t]), both, acc[g][t]);
+    }
+    if constexpr (F::kHasMinimum) {
+      const __m512 minimum = F::minimum(header, block, g);
 #pragma clang loop unroll(full)
       for (int t = 0; t < T; ++t) {
-        const __m512 both = _mm512_mul_ps(scale, broadcast_float(a + 40 * T + 4 * t));
-        acc[g][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[g][t]), both, acc[g][t]);
-      }
-      if constexpr (F::kHasMinimum) {
-        const __m512 minimum = F::minimum(header, block, g);
-#pragma clang loop unroll(full)
-        for (int t = 0; t < T; ++t) {
-          acc[g][t] = _mm512_fmadd_ps(minimum, broadcast_float(a + 44 * T + 4 * t), acc[g][t]);
-        }
+        acc[g][t] = _mm512_fmadd_ps(minimum, broadcast_float(a + 44 * T + 4 * t), acc[g][t]);
       }
     }
   }
 }
+
+#undef SLUICE_STAY_IN_ORDER
 
 // One tile's work on one chunk of a panel.
 struct TileWork {
@@ -169,10 +173,12 @@ template <class F, int T>
     const uint8_t* header = work.panel + offset;
     for (int32_t inner = 0; inner < F::kGroupBlocks; ++inner) {
       const int64_t block = offset + F::kHeaderBytes + int64_t{inner} * F::kBlockBytes;
+#pragma clang loop unroll(disable)
       for (int32_t line = work.prefetch_begin; line < work.prefetch_end; ++line) {
         _mm_prefetch(work.next + block + line * 64, _MM_HINT_T0);
       }
-      add_block<F, T>(header, work.panel + block, a, acc);
+      add_half<F, T, 0>(header, work.panel + block, a, acc);
+      if constexpr (F::kHalves == 2) add_half<F, T, 1>(header, work.panel + block, a, acc);
       a += T * kActivationBlockBytes;
     }
     offset += kGroupBytes<F>;
