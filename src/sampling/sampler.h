@@ -1,11 +1,17 @@
-// Chooses tokens from logits. Order: logit bias, repetition / presence / frequency penalties,
-// (min_tokens bans), temperature, top-k, top-p, min-p, draw. Exact, without a full sort.
+// Chooses tokens from logits. Order: logit bias, repetition, presence and frequency penalties,
+// banned ids, temperature, top-k, top-p, min-p, draw. Exact, without a full sort.
+//
+// "Sorted" means by logit descending, then id ascending. Weights are e^((logit - max) /
+// temperature) rounded to multiples of 2^-34, so that every sum of them is exact and no result
+// depends on the order of an addition. NaN counts as -inf.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "kernels/kernels.h"
 #include "sampling/sample_spec.h"
 
 namespace sluice::sampling {
@@ -25,20 +31,30 @@ class TokenCounts {
 
  private:
   std::vector<Entry> entries_;  // first-seen order
-  std::vector<int32_t> slots_;  // open-addressing index into entries_
+  std::vector<int32_t> slots_;  // open-addressing index into entries_; -1: free
   void add(int32_t id, bool answer);
   void grow();
 };
 
-// Scratch memory of one thread that samples.
+// The largest vocabulary: the number of weights whose sum is exact.
+constexpr int32_t kVocabSizeMax = 1 << 18;
+
+// A number of [0, 1) that depends on nothing but its arguments (a chain of SplitMix64 finalisers).
+double uniform_number(uint64_t seed, int32_t choice, int64_t position);
+
+// Scratch memory of one thread that samples. `kernels` must outlive it.
 class Sampler {
  public:
-  Sampler();
+  explicit Sampler(const kernels::Kernels& kernels);
   ~Sampler();
 
   // The token at `position` (index in the whole sequence of the token being chosen). `logits`
-  // [vocab] is changed where penalties, bias or `banned` ids apply. A row without any finite logit
-  // yields token 0.
+  // [vocab], 1 to kVocabSizeMax, is changed where penalties, bias or `banned` ids apply; ids
+  // outside the vocabulary are ignored. A row without any logit above -inf yields token 0.
+  //
+  // top-k keeps exactly k tokens of the sorted row; top-p the shortest sorted prefix of those whose
+  // weight is at least p of theirs, never nothing; min-p then drops what weighs less than min_p of
+  // the heaviest. The draw inverts the cumulative weight of the rest in the order of their ids.
   int32_t sample(const SampleSpec& spec, std::span<float> logits, const TokenCounts& counts,
                  int64_t position, std::span<const int32_t> banned);
 
