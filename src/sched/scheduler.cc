@@ -9,6 +9,14 @@
 namespace sluice::sched {
 namespace {
 
+// Until the scheduler predicts the wait, what a client is asked to stay away for.
+constexpr int32_t kRetryAfterS = 5;
+
+std::unexpected<Error> overloaded(std::string what) {
+  return std::unexpected(
+      Error{Code::kOverloaded, "", std::move(what), "try again in a few seconds", kRetryAfterS});
+}
+
 // Every running sequence can decode in every step.
 Options bounded(Options options) {
   options.max_running =
@@ -41,16 +49,12 @@ Status Scheduler::can_submit(int64_t total_tokens_max, int32_t count, int64_t pr
   }
   const int64_t room = int64_t{options_.max_running} + options_.max_waiting;
   if (running() + waiting() + count > room) {
-    return fail(Code::kOverloaded, "",
-                std::to_string(running()) + " requests run and " + std::to_string(waiting()) +
-                    " wait, which is all that this server takes",
-                "try again in a few seconds");
+    return overloaded(std::to_string(running()) + " requests run and " + std::to_string(waiting()) +
+                      " wait, which is all that this server takes");
   }
   if (options_.max_waiting_tokens > 0 && !waiting_.empty() &&
       waiting_tokens_ + prompt_tokens * count > options_.max_waiting_tokens) {
-    return fail(Code::kOverloaded, "",
-                std::to_string(waiting_tokens_) + " prompt tokens wait already",
-                "try again in a few seconds");
+    return overloaded(std::to_string(waiting_tokens_) + " prompt tokens wait already");
   }
   return {};
 }
