@@ -9,7 +9,8 @@
 // A format is a struct F over its layout with
 //   static constexpr int kRun, kSignedBytes
 //   template <int k4> static __m256i weights(const uint8_t* block, int quarter)
-//   static __m256 scale(const uint8_t* header, const uint8_t* block, int quarter, int half)
+//   static __m256 scale(const uint8_t* header, const uint8_t* block, int quarter)
+//   static __m256i small_scale(const uint8_t* block, int quarter, int half)    where kHalves is 2
 //   static __m256 minimum(const uint8_t* header, const uint8_t* block, int quarter)
 // where quarter is the 8 rows of the panel.
 #pragma once
@@ -38,9 +39,8 @@ SLUICE_INLINE __m256 byte_scales(const uint8_t* at) {  // 8 u8
       _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))));
 }
 
-SLUICE_INLINE __m256 signed_byte_scales(const uint8_t* at) {  // 8 i8
-  return _mm256_cvtepi32_ps(
-      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))));
+SLUICE_INLINE __m256i signed_bytes(const uint8_t* at) {  // 8 i8
+  return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)));
 }
 
 SLUICE_INLINE __m256i vector_at(const uint8_t* plane, int vector, int quarter) {
@@ -98,12 +98,12 @@ SLUICE_INLINE __m256i products(__m256i weights, __m256i x) {
   }
 }
 
+// The sums of one block, or of one half of it.
 template <class F, int T, int half>
-SLUICE_INLINE void add_half(const uint8_t* header, const uint8_t* block, const uint8_t* a,
-                            int quarter, __m256 (&acc)[T]) {
+SLUICE_INLINE void sum_half(const uint8_t* block, const uint8_t* a, int quarter,
+                            __m256i (&sum)[T]) {
   constexpr int kRuns = 8 / F::kHalves / F::kRun;
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sum[T];
 #pragma clang loop unroll(full)
   for (int t = 0; t < T; ++t) sum[t] = sum_start<F, T>(a, half, t);
   unrolled(std::make_integer_sequence<int, kRuns>(), [&](auto run) __attribute__((always_inline)) {
@@ -127,7 +127,25 @@ SLUICE_INLINE void add_half(const uint8_t* header, const uint8_t* block, const u
       sum[t] = _mm256_add_epi32(sum[t], _mm256_madd_epi16(sum16[t], ones));
     }
   });
-  const __m256 scale = F::scale(header, block, quarter, half);
+}
+
+template <class F, int T>
+SLUICE_INLINE void add_block(const uint8_t* header, const uint8_t* block, const uint8_t* a,
+                             int quarter, __m256 (&acc)[T]) {
+  __m256i sum[T];
+  sum_half<F, T, 0>(block, a, quarter, sum);
+  if constexpr (F::kHalves == 2) {
+    __m256i second[T];
+    sum_half<F, T, 1>(block, a, quarter, second);
+    const __m256i scale0 = F::small_scale(block, quarter, 0);
+    const __m256i scale1 = F::small_scale(block, quarter, 1);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < T; ++t) {
+      sum[t] = _mm256_add_epi32(_mm256_mullo_epi32(sum[t], scale0),
+                                _mm256_mullo_epi32(second[t], scale1));
+    }
+  }
+  const __m256 scale = F::scale(header, block, quarter);
 #pragma clang loop unroll(full)
   for (int t = 0; t < T; ++t) {
     const __m256 both = _mm256_mul_ps(scale, broadcast_float(a + 40 * T + 4 * t));
@@ -168,8 +186,7 @@ template <class F, int T>
     for (int32_t b = work.block_begin; b < work.block_end; b += F::kGroupBlocks) {
       for (int32_t inner = 0; inner < F::kGroupBlocks; ++inner) {
         const uint8_t* block = header + F::kHeaderBytes + int64_t{inner} * F::kBlockBytes;
-        add_half<F, T, 0>(header, block, a, quarter, acc);
-        if constexpr (F::kHalves == 2) add_half<F, T, 1>(header, block, a, quarter, acc);
+        add_block<F, T>(header, block, a, quarter, acc);
         a += T * kActivationBlockBytes;
       }
       header += kGroupBytes<F>;
@@ -197,7 +214,7 @@ void matmul_avx2(const MatmulTask& task) {
       for (int32_t tile = 0; tile < tiling.tiles(); ++tile) {
         const int32_t first = tiling.first_token(tile);
         work.activations = task.activations + int64_t{first} * blocks * kActivationBlockBytes;
-        work.out = task.out + first * task.out_stride + int64_t{panel} * 32;
+        work.out = task.out + first * task.out_stride + int64_t{panel - task.panel_begin} * 32;
         kTiles[tiling.tokens_in(tile) - 1](work);
       }
     }

@@ -8,7 +8,8 @@
 //
 // A format is a struct F over its layout with
 //   template <int k4> static __m512i weights(const uint8_t* block, int g)   unsigned bytes
-//   static __m512 scale(const uint8_t* header, const uint8_t* block, int g, int half)
+//   static __m512 scale(const uint8_t* header, const uint8_t* block, int g)
+//   static __m512i small_scale(const uint8_t* block, int g, int half)       where kHalves is 2
 //   static __m512 minimum(const uint8_t* header, const uint8_t* block, int g)
 // where g is the half of the panel (16 rows).
 #pragma once
@@ -37,9 +38,8 @@ SLUICE_INLINE __m512 byte_scales(const uint8_t* at) {  // 16 u8
       _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
 }
 
-SLUICE_INLINE __m512 signed_byte_scales(const uint8_t* at) {  // 16 i8
-  return _mm512_cvtepi32_ps(
-      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))));
+SLUICE_INLINE __m512i signed_bytes(const uint8_t* at) {  // 16 i8
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
 }
 
 SLUICE_INLINE __m512i vector_at(const uint8_t* plane, int vector, int g) {
@@ -105,11 +105,9 @@ SLUICE_INLINE void multiply_quad(const uint8_t* block, const uint8_t* a, __m512i
 // Keeps the compiler from loading ahead: it would run out of registers and spill accumulators.
 #define SLUICE_STAY_IN_ORDER __asm__ volatile("" ::: "memory")
 
-// Adds the products of one block, or of one half of it, to the accumulators.
+// The sums of one block, or of one half of it.
 template <class F, int T, int half>
-SLUICE_INLINE void add_half(const uint8_t* header, const uint8_t* block, const uint8_t* a,
-                            __m512 (&acc)[2][T]) {
-  __m512i sum[2][T];
+SLUICE_INLINE void sum_half(const uint8_t* block, const uint8_t* a, __m512i (&sum)[2][T]) {
 #pragma clang loop unroll(full)
   for (int t = 0; t < T; ++t) sum[0][t] = sum[1][t] = sum_start<F, T>(a, half, t);
   constexpr int kPairs = 4 / F::kHalves;
@@ -123,9 +121,35 @@ SLUICE_INLINE void add_half(const uint8_t* header, const uint8_t* block, const u
              multiply_quad<F, T, kFirst + (F::kPairedNibbles ? 4 : 1)>(block, a, sum);
            });
   SLUICE_STAY_IN_ORDER;
+}
+
+// Adds one block's products to the accumulators.
+template <class F, int T>
+SLUICE_INLINE void add_block(const uint8_t* header, const uint8_t* block, const uint8_t* a,
+                             __m512 (&acc)[2][T]) {
+  __m512i sum[2][T];
+  sum_half<F, T, 0>(block, a, sum);
+  if constexpr (F::kHalves == 2) {
+    __m512i total[2][T];
+#pragma clang loop unroll(full)
+    for (int g = 0; g < 2; ++g) {
+      const __m512i scale = F::small_scale(block, g, 0);
+#pragma clang loop unroll(full)
+      for (int t = 0; t < T; ++t) total[g][t] = _mm512_mullo_epi32(sum[g][t], scale);
+    }
+    sum_half<F, T, 1>(block, a, sum);
+#pragma clang loop unroll(full)
+    for (int g = 0; g < 2; ++g) {
+      const __m512i scale = F::small_scale(block, g, 1);
+#pragma clang loop unroll(full)
+      for (int t = 0; t < T; ++t) {
+        sum[g][t] = _mm512_add_epi32(total[g][t], _mm512_mullo_epi32(sum[g][t], scale));
+      }
+    }
+  }
 #pragma clang loop unroll(full)
   for (int g = 0; g < 2; ++g) {
-    const __m512 scale = F::scale(header, block, g, half);
+    const __m512 scale = F::scale(header, block, g);
 #pragma clang loop unroll(full)
     for (int t = 0; t < T; ++t) {
       const __m512 both = _mm512_mul_ps(scale, broadcast_float(a + 40 * T + 4 * t));
@@ -177,8 +201,7 @@ template <class F, int T>
       for (int32_t line = work.prefetch_begin; line < work.prefetch_end; ++line) {
         _mm_prefetch(work.next + block + line * 64, _MM_HINT_T0);
       }
-      add_half<F, T, 0>(header, work.panel + block, a, acc);
-      if constexpr (F::kHalves == 2) add_half<F, T, 1>(header, work.panel + block, a, acc);
+      add_block<F, T>(header, work.panel + block, a, acc);
       a += T * kActivationBlockBytes;
     }
     offset += kGroupBytes<F>;
@@ -212,7 +235,7 @@ void matmul_avx512(const MatmulTask& task) {
       for (int32_t tile = 0; tile < tiles; ++tile) {
         const int32_t first = tiling.first_token(tile);
         work.activations = task.activations + int64_t{first} * blocks * kActivationBlockBytes;
-        work.out = task.out + first * task.out_stride + int64_t{panel} * 32;
+        work.out = task.out + first * task.out_stride + int64_t{panel - task.panel_begin} * 32;
         work.prefetch_begin = prefetch ? kLines * tile / tiles : 0;
         work.prefetch_end = prefetch ? kLines * (tile + 1) / tiles : 0;
         kTiles[tiling.tokens_in(tile) - 1](work);

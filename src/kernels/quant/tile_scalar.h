@@ -1,7 +1,8 @@
 // The scalar matrix product: the specification of the numerics contract for quantised formats. Each
 // output is one float chain over the k-blocks in ascending order,
-//   acc = fma(float(sum of (w - zero) * a), scale_w * scale_a, acc)       each half block
-//   acc = fma(minimum, scale_a * (sum of a), acc)                         formats with a minimum
+//   acc = fma(float(sum of (w - zero) * a), scale_w * scale_a, acc)
+//   acc = fma(minimum, scale_a * (sum of a), acc)         formats with a minimum
+// where Q6_K's sum is that of its two half blocks, each times its small integer scale,
 // with integer sums, so that tile shapes, threads and ISAs cannot change a bit.
 #pragma once
 
@@ -39,18 +40,29 @@ inline ActivationView activation_of(const MatmulTask& task, int32_t token, int32
   return view;
 }
 
+inline int32_t sum_of_products(const uint8_t* weights, int32_t zero, const int8_t* values,
+                               int32_t count) {
+  int32_t sum = 0;
+  for (int32_t i = 0; i < count; ++i) sum += (weights[i] - zero) * values[i];
+  return sum;
+}
+
 template <class F>
-float scalar_chain_step(const uint8_t* weights, const float* scales, float minimum,
-                        const ActivationView& a, float acc) {
-  constexpr int32_t kLength = 32 / F::kHalves;
-  for (int32_t half = 0; half < F::kHalves; ++half) {
-    int32_t sum = 0;
-    for (int32_t i = half * kLength; i < (half + 1) * kLength; ++i) {
-      sum += (weights[i] - kZero<F>)*a.values[i];
+float scalar_chain_step(const uint8_t* header, const uint8_t* block, int32_t row,
+                        const uint8_t* weights, const ActivationView& a, float acc) {
+  int32_t sum = 0;
+  if constexpr (F::kHalves == 1) {
+    sum = sum_of_products(weights, kZero<F>, a.values, 32);
+    acc = std::fma(static_cast<float>(sum), F::scale(header, block, row, 0) * a.scale, acc);
+  } else {
+    // At most 2 * 128 * 16 * 32 * 127 < 2^24: exact as a float.
+    for (int32_t half = 0; half < 2; ++half) {
+      sum += F::small_scale(block, row, half) *
+             sum_of_products(weights + 16 * half, kZero<F>, a.values + 16 * half, 16);
     }
-    acc = std::fma(static_cast<float>(sum), scales[half] * a.scale, acc);
+    acc = std::fma(static_cast<float>(sum), F::shared_scale(header, row) * a.scale, acc);
   }
-  if constexpr (F::kHasMinimum) acc = std::fma(minimum, a.scaled_sum, acc);
+  if constexpr (F::kHasMinimum) acc = std::fma(F::minimum(header, block, row), a.scaled_sum, acc);
   return acc;
 }
 
@@ -61,19 +73,17 @@ void matmul_scalar(const MatmulTask& task) {
   for (int32_t panel = task.panel_begin; panel < task.panel_end; ++panel) {
     const uint8_t* at = task.panels + static_cast<size_t>(panel) * task.panel_bytes;
     for (int32_t row = 0; row < 32; ++row) {
-      float* out = task.out + static_cast<int64_t>(panel) * 32 + row;
+      float* out = task.out + static_cast<int64_t>(panel - task.panel_begin) * 32 + row;
       for (int32_t token = 0; token < task.tokens; ++token) out[token * task.out_stride] = 0;
       for (int32_t b = 0; b < blocks; ++b) {
         const uint8_t* header = at + static_cast<size_t>(b / F::kGroupBlocks) * kGroupBytes<F>;
         const uint8_t* block =
             header + F::kHeaderBytes + static_cast<size_t>(b % F::kGroupBlocks) * F::kBlockBytes;
         F::weights(block, row, weights);
-        const float scales[2] = {F::scale(header, block, row, 0),
-                                 F::scale(header, block, row, F::kHalves - 1)};
-        const float minimum = F::minimum(header, block, row);
         for (int32_t token = 0; token < task.tokens; ++token) {
           float& acc = out[token * task.out_stride];
-          acc = scalar_chain_step<F>(weights, scales, minimum, activation_of(task, token, b), acc);
+          acc =
+              scalar_chain_step<F>(header, block, row, weights, activation_of(task, token, b), acc);
         }
       }
     }
