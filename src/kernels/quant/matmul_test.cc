@@ -59,7 +59,8 @@ std::vector<float> multiply(const Products& products, const PackedMatrix& packed
   }
   const int64_t stride = packed.panels() * 32;
   std::vector<float> out(static_cast<size_t>(stride * tokens), -1.0f);
-  products.matmul(packed, split, packed.panels(), activations, out.data() + int64_t{split} * kPanelRows, stride);
+  products.matmul(packed, split, packed.panels(), activations,
+                  out.data() + int64_t{split} * kPanelRows, stride);
   products.matmul(packed, 0, split, activations, out.data(), stride);
   return out;
 }

@@ -45,9 +45,10 @@ void matmul_f32_avx2(const MatmulTask& task) {
         reinterpret_cast<const float*>(task.panels + static_cast<size_t>(panel) * task.panel_bytes);
     for (int32_t tile = 0; tile < tiling.tiles(); ++tile) {
       const int64_t first = tiling.first_token(tile);
-      kTiles[tiling.tokens_in(tile) - 1](weights, x + first * task.columns, task.columns,
-                                         task.out + first * task.out_stride + int64_t{panel - task.panel_begin} * 32,
-                                         task.out_stride);
+      kTiles[tiling.tokens_in(tile) - 1](
+          weights, x + first * task.columns, task.columns,
+          task.out + first * task.out_stride + int64_t{panel - task.panel_begin} * 32,
+          task.out_stride);
     }
   }
 }

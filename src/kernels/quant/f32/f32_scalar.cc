@@ -16,7 +16,8 @@ void matmul_f32_scalar(const MatmulTask& task) {
       for (int32_t k = 0; k < task.columns; ++k) {
         for (int32_t r = 0; r < 32; ++r) acc[r] = std::fma(weights[32 * k + r], row[k], acc[r]);
       }
-      float* out = task.out + token * task.out_stride + static_cast<int64_t>(panel - task.panel_begin) * 32;
+      float* out =
+          task.out + token * task.out_stride + static_cast<int64_t>(panel - task.panel_begin) * 32;
       for (int32_t r = 0; r < 32; ++r) out[r] = acc[r];
     }
   }

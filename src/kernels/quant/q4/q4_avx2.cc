@@ -12,8 +12,7 @@ struct Q4Avx2 : Q4Layout {
     return nibbles_at<k4>(block, quarter);
   }
 
-  [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter,
-                                             int) {
+  [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter) {
     return half_scales(block + kNibbleBytes + 16 * quarter);
   }
 };

@@ -9,7 +9,7 @@ struct Q4Avx512 : Q4Layout {
     return nibbles_at<k4>(block, g);
   }
 
-  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g, int) {
+  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g) {
     return half_scales(block + kNibbleBytes + 32 * g);
   }
 };

@@ -13,7 +13,7 @@ struct Q4KAvx2 : Q4KLayout {
   }
 
   [[gnu::always_inline]] static __m256 scale(const uint8_t* header, const uint8_t* block,
-                                             int quarter, int) {
+                                             int quarter) {
     return _mm256_mul_ps(half_scales(header + 16 * quarter),
                          byte_scales(block + kNibbleBytes + 8 * quarter));
   }

@@ -9,8 +9,7 @@ struct Q4KAvx512 : Q4KLayout {
     return nibbles_at<k4>(block, g);
   }
 
-  [[gnu::always_inline]] static __m512 scale(const uint8_t* header, const uint8_t* block, int g,
-                                             int) {
+  [[gnu::always_inline]] static __m512 scale(const uint8_t* header, const uint8_t* block, int g) {
     return _mm512_mul_ps(half_scales(header + 32 * g), byte_scales(block + kNibbleBytes + 16 * g));
   }
   [[gnu::always_inline]] static __m512 minimum(const uint8_t* header, const uint8_t* block, int g) {

@@ -9,7 +9,7 @@ struct Q4MinAvx512 : Q4MinLayout {
     return nibbles_at<k4>(block, g);
   }
 
-  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g, int) {
+  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g) {
     return half_scales(block + kNibbleBytes + 32 * g);
   }
   [[gnu::always_inline]] static __m512 minimum(const uint8_t*, const uint8_t* block, int g) {

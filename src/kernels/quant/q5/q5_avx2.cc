@@ -21,8 +21,7 @@ struct Q5Avx2 : Q5Layout {
     return _mm256_or_si256(nibbles_at<k4>(block, quarter),
                            _mm256_and_si256(fifth, _mm256_set1_epi8(16)));
   }
-  [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter,
-                                             int) {
+  [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter) {
     return half_scales(block + kScaleOffset + 16 * quarter);
   }
 };

@@ -19,7 +19,7 @@ struct Q5Avx512 : Q5Layout {
     return _mm512_ternarylogic_epi32(nibbles_at<k4>(block, g), fifth, _mm512_set1_epi8(16),
                                      kAOrBAndC);
   }
-  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g, int) {
+  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g) {
     return half_scales(block + kScaleOffset + 32 * g);
   }
 };

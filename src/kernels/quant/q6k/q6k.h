@@ -44,9 +44,14 @@ struct Q6K : Q6KLayout {
       out[i] |= static_cast<uint8_t>(pair_at(block + kHighOffset, row, i) << 4);
     }
   }
+  static int32_t small_scale(const uint8_t* block, int32_t row, int32_t half) {
+    return static_cast<int8_t>(block[kScaleOffset + 32 * half + row]);
+  }
+  static float shared_scale(const uint8_t* header, int32_t row) {
+    return read_half(header + 2 * row);
+  }
   static float scale(const uint8_t* header, const uint8_t* block, int32_t row, int32_t half) {
-    const auto small = static_cast<int8_t>(block[kScaleOffset + 32 * half + row]);
-    return read_half(header + 2 * row) * static_cast<float>(small);
+    return shared_scale(header, row) * static_cast<float>(small_scale(block, row, half));
   }
   static float minimum(const uint8_t*, const uint8_t*, int32_t) { return 0; }
 };

@@ -21,10 +21,11 @@ struct Q6KAvx2 : Q6KLayout {
     return _mm256_or_si256(nibbles_at<k4>(block, quarter),
                            _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
   }
-  [[gnu::always_inline]] static __m256 scale(const uint8_t* header, const uint8_t* block,
-                                             int quarter, int half) {
-    return _mm256_mul_ps(half_scales(header + 16 * quarter),
-                         signed_byte_scales(block + kScaleOffset + 32 * half + 8 * quarter));
+  [[gnu::always_inline]] static __m256 scale(const uint8_t* header, const uint8_t*, int quarter) {
+    return half_scales(header + 16 * quarter);
+  }
+  [[gnu::always_inline]] static __m256i small_scale(const uint8_t* block, int quarter, int half) {
+    return signed_bytes(block + kScaleOffset + 32 * half + 8 * quarter);
   }
 };
 

@@ -19,10 +19,11 @@ struct Q6KAvx512 : Q6KLayout {
     return _mm512_ternarylogic_epi32(nibbles_at<k4>(block, g), high, _mm512_set1_epi8(0x30),
                                      kAOrBAndC);
   }
-  [[gnu::always_inline]] static __m512 scale(const uint8_t* header, const uint8_t* block, int g,
-                                             int half) {
-    return _mm512_mul_ps(half_scales(header + 32 * g),
-                         signed_byte_scales(block + kScaleOffset + 32 * half + 16 * g));
+  [[gnu::always_inline]] static __m512 scale(const uint8_t* header, const uint8_t*, int g) {
+    return half_scales(header + 32 * g);
+  }
+  [[gnu::always_inline]] static __m512i small_scale(const uint8_t* block, int g, int half) {
+    return signed_bytes(block + kScaleOffset + 32 * half + 16 * g);
   }
 };
 

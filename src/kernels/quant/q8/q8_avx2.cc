@@ -11,8 +11,7 @@ struct Q8Avx2 : Q8Layout {
   [[gnu::always_inline]] static __m256i weights(const uint8_t* block, int quarter) {
     return vector_at(block, k4, quarter);
   }
-  [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter,
-                                             int) {
+  [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter) {
     return half_scales(block + kScaleOffset + 16 * quarter);
   }
 };

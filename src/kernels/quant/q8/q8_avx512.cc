@@ -8,7 +8,7 @@ struct Q8Avx512 : Q8Layout {
   [[gnu::always_inline]] static __m512i weights(const uint8_t* block, int g) {
     return vector_at(block, k4, g);
   }
-  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g, int) {
+  [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g) {
     return half_scales(block + kScaleOffset + 32 * g);
   }
 };
