@@ -30,7 +30,7 @@ struct AttentionTask {
   // [tokens][q_stride]; the group's heads are adjacent: [group][head_dim].
   const float* q = nullptr;
   int64_t q_stride = 0;  // floats between tokens
-  float* out = nullptr;  // like q
+  float* out = nullptr;  // like q; must not overlap it
   int64_t out_stride = 0;
   int32_t tokens = 0;
   int32_t group = 0;           // query heads a kv head

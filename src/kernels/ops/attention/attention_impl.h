@@ -18,25 +18,36 @@
 
 namespace sluice::kernels {
 
-// Scores of R rows and the sixteen keys from `token` on.
-template <typename V, typename Part, int R>
+// Scores of R rows and the N * 16 keys from `token` on. Each broadcast of q serves N products.
+template <typename V, typename Part, int R, int N>
 [[gnu::always_inline]] inline void score_tile(const float* const* q, const std::byte* keys,
                                               int32_t head_dim, int32_t token, float scale,
                                               float* scores) {
-  typename V::F acc[R];
-  for (int r = 0; r < R; ++r) acc[r] = V::set(0.0f);
+  typename V::F acc[R][N];
   const float* rows[R];
-  for (int r = 0; r < R; ++r) rows[r] = q[r];
+  for (int r = 0; r < R; ++r) {
+    rows[r] = q[r];
+    for (int n = 0; n < N; ++n) acc[r][n] = V::set(0.0f);
+  }
   for (int32_t d = 0; d < head_dim; d += 2) {
-    typename V::F even, odd;
-    Part::load_keys(keys, d / 2, token, even, odd);
+    typename V::F even[N], odd[N];
 #pragma clang loop unroll(full)
-    for (int r = 0; r < R; ++r) acc[r] = V::fma(V::set(rows[r][d]), even, acc[r]);
+    for (int n = 0; n < N; ++n) Part::load_keys(keys, d / 2, token + n * 16, even[n], odd[n]);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < R; ++r) acc[r] = V::fma(V::set(rows[r][d + 1]), odd, acc[r]);
+    for (int r = 0; r < R; ++r) {
+      const auto a = V::set(rows[r][d]);
+      for (int n = 0; n < N; ++n) acc[r][n] = V::fma(a, even[n], acc[r][n]);
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < R; ++r) {
+      const auto a = V::set(rows[r][d + 1]);
+      for (int n = 0; n < N; ++n) acc[r][n] = V::fma(a, odd[n], acc[r][n]);
+    }
   }
   for (int r = 0; r < R; ++r) {
-    V::store(scores + r * kAttentionChunk, V::mul(acc[r], V::set(scale)));
+    for (int n = 0; n < N; ++n) {
+      V::store(scores + r * kAttentionChunk + n * 16, V::mul(acc[r][n], V::set(scale)));
+    }
   }
 }
 
@@ -85,8 +96,13 @@ template <typename V, typename Part, int R, int N>
 template <typename V, typename Part, int R>
 inline void score_block(const float* const* q, const std::byte* keys, int32_t head_dim,
                         int32_t visible, float scale, float* scores) {
-  score_tile<V, Part, R>(q, keys, head_dim, 0, scale, scores);
-  if (visible > 16) score_tile<V, Part, R>(q, keys, head_dim, 16, scale, scores + 16);
+  constexpr int kN = V::kValueVectors;
+  if (visible > 16 && kN == 2) {
+    score_tile<V, Part, R, kN>(q, keys, head_dim, 0, scale, scores);
+    return;
+  }
+  score_tile<V, Part, R, 1>(q, keys, head_dim, 0, scale, scores);
+  if (visible > 16) score_tile<V, Part, R, 1>(q, keys, head_dim, 16, scale, scores + 16);
 }
 
 template <typename V, typename Part, int R>
