@@ -12,6 +12,7 @@
 #include "kernels/kernels.h"
 #include "kernels/quant/products.h"
 #include "kernels/quant/test_tensors.h"
+#include "tensor/aligned_buffer.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -65,13 +66,15 @@ void matmul_bench(benchmark::State& state, DType dtype, int32_t rows, int32_t co
   const TestTensor tensor = random_tensor(dtype, rows, columns, 1);
   PackedMatrix packed = plan_packing(tensor.view, false).value();
   const size_t copies = std::max<size_t>(1, (kColdBytes + packed.bytes() - 1) / packed.bytes());
-  const AlignedBytes memory = aligned_bytes(copies * packed.bytes());
-  packed.data = memory.get();
+  const AlignedBuffer memory = AlignedBuffer::allocate(copies * packed.bytes()).value();
+  packed.data = memory.data();
   pack_panels(tensor.view, 0, packed.panels(), packed);
   for (size_t copy = 1; copy < copies; ++copy) {
-    std::memcpy(memory.get() + copy * packed.bytes(), memory.get(), packed.bytes());
+    std::memcpy(memory.data() + copy * packed.bytes(), memory.data(), packed.bytes());
   }
-  const auto store = isa == Isa::kScalar ? store_activations_scalar : store_activations_avx512;
+  const auto store = isa == Isa::kScalar ? store_activations_scalar
+                     : isa == Isa::kAvx2 ? store_activations_avx2
+                                         : store_activations_avx512;
   const auto multiply = isa == Isa::kScalar ? matmul_scalar
                         : isa == Isa::kAvx2 ? matmul_avx2
                                             : matmul_avx512;
@@ -86,7 +89,7 @@ void matmul_bench(benchmark::State& state, DType dtype, int32_t rows, int32_t co
   std::vector<float> out(static_cast<size_t>(stride * tokens));
   size_t copy = 0;
   for (auto _ : state) {
-    packed.data = memory.get() + copy * packed.bytes();
+    packed.data = memory.data() + copy * packed.bytes();
     copy = (copy + 1) % copies;
     multiply(packed, 0, packed.panels(), activations, out.data(), stride);
     benchmark::ClobberMemory();
@@ -103,9 +106,9 @@ void matmul_bench(benchmark::State& state, DType dtype, int32_t rows, int32_t co
 
 void read_bench(benchmark::State& state) {
   constexpr size_t kBytes = size_t{256} << 20;
-  const AlignedBytes memory = aligned_bytes(kBytes);
-  std::memset(memory.get(), 1, kBytes);
-  const auto* words = reinterpret_cast<const uint64_t*>(memory.get());
+  const AlignedBuffer memory = AlignedBuffer::allocate(kBytes).value();
+  std::memset(memory.data(), 1, kBytes);
+  const auto* words = reinterpret_cast<const uint64_t*>(memory.data());
   for (auto _ : state) {
     uint64_t sums[8] = {};
     for (size_t i = 0; i < kBytes / 8; i += 8) {
