@@ -4,9 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <sstream>
+#include <charconv>
 
-#include "base/suggest.h"
+#include "app/serve_options.h"
 
 extern char** environ;
 
@@ -21,9 +21,9 @@ Result<std::string> toml_text(const toml::node& node, const std::string& where) 
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
   if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
   if (const auto* real = node.as_floating_point()) {
-    std::ostringstream out;
-    out << real->get();
-    return out.str();
+    char text[64];
+    const auto end = std::to_chars(std::begin(text), std::end(text), real->get()).ptr;
+    return std::string(text, end);
   }
   if (const auto* array = node.as_array()) {
     std::string joined;
@@ -34,6 +34,14 @@ Result<std::string> toml_text(const toml::node& node, const std::string& where) 
   }
   return fail(Code::kInvalidArgument, where, "is a table or a date, not a value",
               "write `key = value` at the top level");
+}
+
+// Whether a key or variable is one of the server's options: the other commands, which share its
+// file and variables, pass over those.
+bool is_server_option(std::string_view name) {
+  static ServeOptions options;
+  static const OptionTable table = options.table();
+  return table.find(name) != nullptr;
 }
 
 Status read_file(const OptionTable& table, const std::string& path) {
@@ -50,7 +58,10 @@ Status read_file(const OptionTable& table, const std::string& path) {
   for (const auto& [key, node] : document) {
     const std::string name(key.str());
     const std::string where = path + ":" + std::to_string(node.source().begin.line) + ": " + name;
-    if (table.find(name) == nullptr) return std::unexpected(table.unknown(name, where, ""));
+    if (table.find(name) == nullptr) {
+      if (is_server_option(name)) continue;
+      return std::unexpected(table.unknown(name, where, ""));
+    }
     const std::string text = TRY(toml_text(node, where));
     TRY(table.set(name, text, where));
   }
@@ -68,6 +79,7 @@ Status read_variables(const OptionTable& table, const Environment& environment) 
       return c == '_' ? '-' : static_cast<char>(std::tolower(c));
     });
     if (table.find(option) == nullptr) {
+      if (is_server_option(option)) continue;
       return std::unexpected(table.unknown(option, name, "SLUICE_"));
     }
     TRY(table.set(option, value, name));
@@ -176,6 +188,18 @@ Result<CommandLine> parse_command_line(const OptionTable& table,
   return result;
 }
 
+namespace {
+
+// " [8000]": a default as one would type it; nothing for an empty one.
+std::string default_text(const std::string& toml) {
+  std::string text;
+  std::ranges::copy_if(toml, std::back_inserter(text),
+                       [](char c) { return c != '"' && c != '[' && c != ']'; });
+  return text.empty() ? "" : " [" + text + "]";
+}
+
+}  // namespace
+
 std::string help_text(const OptionTable& table, const CommandText& text) {
   constexpr size_t kColumn = 34;
   std::string out = "usage: " + text.usage + "\n\n" + text.summary + "\n";
@@ -194,13 +218,11 @@ std::string help_text(const OptionTable& table, const CommandText& text) {
       heading = row.group;
       out += "\n" + heading + "\n";
     }
-    std::string left = "--" + row.name;
-    if (!row.value_name.empty()) left += " " + row.value_name;
-    std::string doc = row.doc;
     const std::string value = row.get();
-    if (!row.is_secret && value != "\"\"" && value != "[]" && value != "false") {
-      doc += " [" + (value.starts_with('"') ? value.substr(1, value.size() - 2) : value) + "]";
-    }
+    std::string left = (row.is_switch && value == "true" ? "--no-" : "--") + row.name;
+    if (!row.value_name.empty()) left += " " + row.value_name;
+    std::string doc = row.is_switch && value == "true" ? "do not " + row.doc : row.doc;
+    if (!row.is_secret && !row.is_switch) doc += default_text(value);
     for (const std::string& alias : row.aliases) doc += " (also --" + alias + ")";
     line(left, doc);
   }

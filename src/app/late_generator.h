@@ -1,10 +1,11 @@
-// The Generator that handlers see: says "loading" until the model is there and "draining" while the
-// process goes down, and passes everything else on. Any thread may set its state.
+// The Generator that handlers see: says "loading" until the model is there, so that the listener
+// can be open before it, and passes everything on from then.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "contract/generator.h"
 
@@ -12,10 +13,8 @@ namespace sluice::app {
 
 class LateGenerator final : public contract::Generator {
  public:
-  // Requests are served from now on. `inner` outlives this object's last call.
+  // Requests are served from now on; any thread. `inner` outlives this object's last call.
   void serve(contract::Generator& inner) { inner_.store(&inner, std::memory_order_release); }
-  // load() says draining; requests still pass.
-  void announce_drain() { draining_.store(true, std::memory_order_release); }
 
   contract::Awaitable<Result<std::unique_ptr<contract::Stream>>> submit(
       contract::GenerateRequest request) override {
@@ -47,17 +46,10 @@ class LateGenerator final : public contract::Generator {
   }
   contract::Load load() const override {
     const contract::Generator* inner = get();
+    if (inner != nullptr) return inner->load();
     contract::Load load;
-    if (inner == nullptr) {
-      load.health = contract::Health::kLoading;
-      load.reason = "the model is being loaded";
-      return load;
-    }
-    load = inner->load();
-    if (draining_.load(std::memory_order_acquire) && load.health == contract::Health::kServing) {
-      load.health = contract::Health::kDraining;
-      load.reason = "the server is going down";
-    }
+    load.health = contract::Health::kLoading;
+    load.reason = "the model is being loaded";
     return load;
   }
   contract::EngineStats stats() const override {
@@ -72,7 +64,6 @@ class LateGenerator final : public contract::Generator {
   }
 
   std::atomic<contract::Generator*> inner_{nullptr};
-  std::atomic<bool> draining_{false};
 };
 
 }  // namespace sluice::app

@@ -1,7 +1,5 @@
 #include "app/serve_options.h"
 
-#include <algorithm>
-
 #include "base/team.h"
 
 namespace sluice::app {
@@ -65,7 +63,7 @@ void overload_rows(OptionTable& table, ServeOptions& o) {
   table.integer("max-running", &o.max_running, {1, 4096}, "sequences that are computed together")
       .aliases = {"max-num-seqs"};
   table.integer("max-waiting", &o.max_waiting, {0, 1 << 20},
-                "requests that may wait; 0: 64 or twice max-running, the larger");
+                "requests that may wait; 0: twice max-running");
   table.integer("max-waiting-tokens", &o.max_waiting_tokens, {0, INT64_MAX},
                 "prompt tokens that may wait; 0: no limit");
   table.seconds("queue-timeout", &o.queue_timeout_s, 0, kDaySeconds,
@@ -111,9 +109,8 @@ OptionTable ServeOptions::table() {
   return table;
 }
 
-int32_t ServeOptions::effective_max_waiting(bool max_running_given) const {
-  if (max_waiting > 0) return max_waiting;
-  return max_running_given ? 2 * max_running : std::max(64, 2 * max_running);
+int32_t ServeOptions::effective_max_waiting() const {
+  return max_waiting > 0 ? max_waiting : 2 * max_running;
 }
 
 http::ServerOptions ServeOptions::http_options() const {

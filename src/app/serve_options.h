@@ -65,7 +65,7 @@ struct ServeOptions {
   double drain_timeout_s = 300;
 
   OptionTable table();
-  int32_t effective_max_waiting(bool max_running_given) const;
+  int32_t effective_max_waiting() const;
   http::ServerOptions http_options() const;
 };
 

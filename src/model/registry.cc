@@ -14,6 +14,7 @@ constexpr ArchitectureRow kArchitectures[] = {
 constexpr int64_t kDimensionMax = 1 << 20;
 constexpr int64_t kLayersMax = 1024;
 constexpr int64_t kContextMax = 1 << 24;
+constexpr int64_t kVocabMax = 1 << 18;  // what the sampler adds up exactly
 
 Result<int32_t> bounded(const loader::GgufFile& file, const std::string& key, int64_t max) {
   const int64_t value = TRY(file.get_i64(key));
@@ -100,7 +101,7 @@ Result<DecoderSpec> describe_decoder(const loader::GgufFile& file, std::string_v
                 "only " + std::to_string(spec.head_dim) + " is");
   }
   const TensorView embedding = TRY(file.tensor("token_embd.weight"));
-  if (embedding.rows() < 1 || embedding.rows() > kDimensionMax * 4) {
+  if (embedding.rows() < 1 || embedding.rows() > kVocabMax) {
     return fail(Code::kCorrupt, file.path() + ": tensor 'token_embd.weight'",
                 std::to_string(embedding.rows()) + " rows are out of range",
                 "download the file again");
