@@ -56,27 +56,30 @@ struct Q4KLayout {
   static constexpr bool kPairedNibbles = true;
 };
 
-// Q5_0: [nibbles][1-bit plane][d fp16]. w = d * (q - 16).
+// Q5_0: [1-bit plane][nibbles][d fp16]. w = d * (q - 16). In the order of reading, which is what
+// the hardware's prefetcher follows.
 struct Q5Layout {
   static constexpr int32_t kZeroShift = 1;
   static constexpr int32_t kGroupBlocks = 1;
   static constexpr int32_t kHeaderBytes = 0;
-  static constexpr int32_t kHighOffset = kNibbleBytes;
-  static constexpr int32_t kScaleOffset = kNibbleBytes + 128;
+  static constexpr int32_t kHighOffset = 0;
+  static constexpr int32_t kNibbleOffset = 128;
+  static constexpr int32_t kScaleOffset = kNibbleOffset + kNibbleBytes;
   static constexpr int32_t kBlockBytes = kScaleOffset + kScaleBytes;
   static constexpr int32_t kHalves = 1;
   static constexpr bool kHasMinimum = false;
   static constexpr bool kPairedNibbles = true;
 };
 
-// Q6_K: header [d fp16], block [nibbles][2-bit plane][sc i8, k 0..15][sc i8, k 16..31].
+// Q6_K: header [d fp16], block [2-bit plane][nibbles][sc i8, k 0..15][sc i8, k 16..31].
 // w = (d * sc) * (q - 32).
 struct Q6KLayout {
   static constexpr int32_t kZeroShift = 2;
   static constexpr int32_t kGroupBlocks = 8;
   static constexpr int32_t kHeaderBytes = kScaleBytes;
-  static constexpr int32_t kHighOffset = kNibbleBytes;
-  static constexpr int32_t kScaleOffset = kNibbleBytes + 256;
+  static constexpr int32_t kHighOffset = 0;
+  static constexpr int32_t kNibbleOffset = 256;
+  static constexpr int32_t kScaleOffset = kNibbleOffset + kNibbleBytes;
   static constexpr int32_t kBlockBytes = kScaleOffset + 64;
   static constexpr int32_t kHalves = 2;
   static constexpr bool kHasMinimum = false;

@@ -21,12 +21,12 @@ struct Q5 : Q5Layout {
 
   static void put(const uint8_t* file, int32_t, const uint8_t* weights, int32_t row, uint8_t*,
                   uint8_t* block) {
-    put_nibbles(block, row, weights);
+    put_nibbles(block + kNibbleOffset, row, weights);
     for (int32_t i = 0; i < 32; ++i) put_bit(block + kHighOffset, row, i, weights[i] >> 4);
     std::memcpy(block + kScaleOffset + 2 * row, file, 2);
   }
   static void weights(const uint8_t* block, int32_t row, uint8_t* out) {
-    read_nibbles(block, row, out);
+    read_nibbles(block + kNibbleOffset, row, out);
     for (int32_t i = 0; i < 32; ++i) {
       out[i] |= static_cast<uint8_t>(bit_at(block + kHighOffset, row, i) << 4);
     }

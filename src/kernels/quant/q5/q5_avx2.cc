@@ -18,7 +18,7 @@ struct Q5Avx2 : Q5Layout {
     } else {
       fifth = _mm256_srli_epi16(high, k4 - 4);
     }
-    return _mm256_or_si256(nibbles_at<k4>(block, quarter),
+    return _mm256_or_si256(nibbles_at<k4>(block + kNibbleOffset, quarter),
                            _mm256_and_si256(fifth, _mm256_set1_epi8(16)));
   }
   [[gnu::always_inline]] static __m256 scale(const uint8_t*, const uint8_t* block, int quarter) {

@@ -16,8 +16,8 @@ struct Q5Avx512 : Q5Layout {
       fifth = _mm512_srli_epi16(high, k4 - 4);
     }
     constexpr int kAOrBAndC = 0xF8;
-    return _mm512_ternarylogic_epi32(nibbles_at<k4>(block, g), fifth, _mm512_set1_epi8(16),
-                                     kAOrBAndC);
+    return _mm512_ternarylogic_epi32(nibbles_at<k4>(block + kNibbleOffset, g), fifth,
+                                     _mm512_set1_epi8(16), kAOrBAndC);
   }
   [[gnu::always_inline]] static __m512 scale(const uint8_t*, const uint8_t* block, int g) {
     return half_scales(block + kScaleOffset + 32 * g);

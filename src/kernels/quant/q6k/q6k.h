@@ -32,14 +32,14 @@ struct Q6K : Q6KLayout {
 
   static void put(const uint8_t* file, int32_t file_block, const uint8_t* weights, int32_t row,
                   uint8_t* header, uint8_t* block) {
-    put_nibbles(block, row, weights);
+    put_nibbles(block + kNibbleOffset, row, weights);
     for (int32_t i = 0; i < 32; ++i) put_pair(block + kHighOffset, row, i, weights[i] >> 4);
     std::memcpy(header + 2 * row, file + kFileD, 2);
     block[kScaleOffset + row] = file[kFileScales + 2 * file_block];
     block[kScaleOffset + 32 + row] = file[kFileScales + 2 * file_block + 1];
   }
   static void weights(const uint8_t* block, int32_t row, uint8_t* out) {
-    read_nibbles(block, row, out);
+    read_nibbles(block + kNibbleOffset, row, out);
     for (int32_t i = 0; i < 32; ++i) {
       out[i] |= static_cast<uint8_t>(pair_at(block + kHighOffset, row, i) << 4);
     }

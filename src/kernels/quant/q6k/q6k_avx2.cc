@@ -18,7 +18,7 @@ struct Q6KAvx2 : Q6KLayout {
     } else {
       high = _mm256_srli_epi16(pairs, 2);
     }
-    return _mm256_or_si256(nibbles_at<k4>(block, quarter),
+    return _mm256_or_si256(nibbles_at<k4>(block + kNibbleOffset, quarter),
                            _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
   }
   [[gnu::always_inline]] static __m256 scale(const uint8_t* header, const uint8_t*, int quarter) {

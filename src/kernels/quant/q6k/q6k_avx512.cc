@@ -16,8 +16,8 @@ struct Q6KAvx512 : Q6KLayout {
       high = _mm512_srli_epi16(pairs, 2);
     }
     constexpr int kAOrBAndC = 0xF8;
-    return _mm512_ternarylogic_epi32(nibbles_at<k4>(block, g), high, _mm512_set1_epi8(0x30),
-                                     kAOrBAndC);
+    return _mm512_ternarylogic_epi32(nibbles_at<k4>(block + kNibbleOffset, g), high,
+                                     _mm512_set1_epi8(0x30), kAOrBAndC);
   }
   [[gnu::always_inline]] static __m512 scale(const uint8_t* header, const uint8_t*, int g) {
     return half_scales(header + 32 * g);
