@@ -221,7 +221,7 @@ std::string help_text(const OptionTable& table, const CommandText& text) {
     const std::string value = row.get();
     std::string left = (row.is_switch && value == "true" ? "--no-" : "--") + row.name;
     if (!row.value_name.empty()) left += " " + row.value_name;
-    std::string doc = row.is_switch && value == "true" ? "do not " + row.doc : row.doc;
+    std::string doc = row.is_switch && value == "true" ? "turn off: " + row.doc : row.doc;
     if (!row.is_secret && !row.is_switch) doc += default_text(value);
     for (const std::string& alias : row.aliases) doc += " (also --" + alias + ")";
     line(left, doc);

@@ -34,6 +34,8 @@ def test_serve_help_shows_each_option_with_its_default():
     assert "--model NAME|FILE" in run.stdout
     assert re.search(r"--port N? +TCP port; .*\[8000\]", run.stdout)
     assert "(also --max-model-len)" in run.stdout
+    assert re.search(r"--trusted-proxies NET,\.\.\. .*\[127\.0\.0\.0/8,::1\]", run.stdout)
+    assert "--no-access-log" in run.stdout
 
 
 def test_no_command_shows_the_usage_and_fails():
@@ -113,13 +115,29 @@ def test_printed_configuration_sets_the_same_again(tmp_path: Path):
              "0.7", "--no-access-log", "--model", 'odd "name"\\.gguf', "--queue-timeout", "1.5")
     first = run_sluice("serve", *words, "--print-config")
     assert first.returncode == 0, first.stderr
-    assert 'cors_origin = ["https://a.example", "https://b.example"]' in first.stdout
+    assert 'cors_origin = ["https://a.example","https://b.example"]' in first.stdout
     assert "temperature = 0.7\n" in first.stdout
     config = tmp_path / "sluice.toml"
     config.write_text(first.stdout)
     second = run_sluice("serve", "--config", str(config), "--print-config")
     assert second.returncode == 0, second.stderr
     assert second.stdout == first.stdout
+
+
+def test_other_commands_pass_over_the_servers_options(tmp_path: Path):
+    config = tmp_path / "sluice.toml"
+    config.write_text("port = 8001\n")
+    run = run_sluice("models", "--config", str(config), env=clean_environment(SLUICE_PORT="8002"))
+    assert run.returncode == 0, run.stderr
+    assert_one_line_error(run_sluice("models", "--port", "8001"), "--port")
+
+
+def test_fractions_of_a_file_are_kept_exactly(tmp_path: Path):
+    config = tmp_path / "sluice.toml"
+    config.write_text("top_p = 0.123456789\nqueue_timeout = 1e-3\n")
+    run = run_sluice("serve", "--config", str(config), "--print-config")
+    assert "top_p = 0.123456789\n" in run.stdout
+    assert "queue_timeout = 0.001\n" in run.stdout
 
 
 def test_models_lists_the_catalogue_and_marks_the_default():
