@@ -10,8 +10,11 @@
 namespace sluice::engine {
 namespace {
 
+constexpr int32_t kRetryAfterS = 5;
+
 Error stopped_error() {
-  return {Code::kUnavailable, "", "the engine is shutting down", "try again in a few seconds", 5};
+  return {Code::kUnavailable, "", "the engine is shutting down", "try again in a few seconds",
+          kRetryAfterS};
 }
 
 }  // namespace
@@ -46,9 +49,10 @@ Status Engine::submit(EngineRequest request) {
     if (stopping_) return std::unexpected(stopped_error());
     if (!started_) return fail(Code::kUnavailable, "", "the engine has not started yet");
     if (submits_.size() >= inbox_max_) {
-      return fail(Code::kOverloaded, "",
-                  std::to_string(submits_.size()) + " requests have come within one step",
-                  "try again in a few seconds");
+      return std::unexpected(
+          Error{Code::kOverloaded, "",
+                std::to_string(submits_.size()) + " requests have come within one step",
+                "try again in a few seconds", kRetryAfterS});
     }
     submits_.push_back(std::move(request));
   }

@@ -294,6 +294,42 @@ TEST(EngineCore, FailedStepFailsItsRequestsAndNoOther) {
   EXPECT_FALSE(harness.outcome(waiting).error);
 }
 
+TEST(EngineCore, TimingsAndCountersAddUp) {
+  CoreHarness harness({.max_running = 1, .prefill_chunk_tokens = 32}, endless());
+  const uint64_t first = harness.submit(harness.request("x", 1, 10));
+  const uint64_t second = harness.submit(harness.request(std::string(64, 'y'), 1, 5));
+  harness.finish_all();
+  // A step is a millisecond; nothing takes time within it.
+  const contract::Timings quick = harness.outcome(first).choices[0].finished->timings;
+  EXPECT_EQ(quick.queue_ns, 1 * kNsPerMs);
+  EXPECT_EQ(quick.prefill_ns, 0);
+  EXPECT_EQ(quick.decode_ns, 9 * kNsPerMs);
+  const contract::Timings waited = harness.outcome(second).choices[0].finished->timings;
+  EXPECT_EQ(waited.queue_ns, 11 * kNsPerMs);
+  EXPECT_EQ(waited.prefill_ns, 1 * kNsPerMs);
+  EXPECT_EQ(waited.decode_ns, 4 * kNsPerMs);
+  const contract::EngineStats& stats = harness.core().stats();
+  EXPECT_EQ(stats.steps, 16u);
+  EXPECT_EQ(stats.prompt_tokens, 65u);
+  EXPECT_EQ(stats.generation_tokens, 15u);
+  EXPECT_EQ(stats.finished[static_cast<size_t>(FinishReason::kLength)], 2u);
+  EXPECT_DOUBLE_EQ(stats.time_to_first_token.sum, 0.001 + 0.012);
+  EXPECT_NEAR(stats.inter_token.sum, 0.009 + 0.004, 1e-9);
+  EXPECT_NEAR(stats.iteration_tokens.sum, 65 + 9 + 4, 1e-9);
+  EXPECT_EQ(stats.running + stats.waiting, 0);
+}
+
+TEST(EngineCore, FailAllEndsEveryRequestWithTheError) {
+  CoreHarness harness({.max_running = 1}, endless());
+  const uint64_t running = harness.submit(harness.request("x", 1, 10));
+  const uint64_t waiting = harness.submit(harness.request("y", 1, 10));
+  harness.step();
+  harness.core().fail_all({Code::kUnavailable, "", "going down", ""});
+  EXPECT_TRUE(harness.core().idle());
+  EXPECT_EQ(harness.outcome(running).error->code, Code::kUnavailable);
+  EXPECT_EQ(harness.outcome(waiting).error->code, Code::kUnavailable);
+}
+
 TEST(EngineCore, OneFlushAStepHoweverManyStreams) {
   CoreHarness harness({}, endless());
   for (int i = 0; i < 20; ++i) harness.submit(harness.request("x", 1, 30));

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -342,6 +343,38 @@ TEST_F(LocalGeneratorTest, DrainFinishesWhatWasAdmitted) {
   generator_->drain();
   EXPECT_EQ(ask(text_request("x")).error->code, Code::kUnavailable);
   EXPECT_EQ(run(read_all(std::move(stream))).choices[0].ids.size(), 200u);
+}
+
+// While a step hangs, the inbox fills and refuses; cancels get in all the same.
+TEST_F(LocalGeneratorTest, HungStepRefusesSubmitsBeyondTheInboxButNoCancel) {
+  std::promise<void> entered;
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  model::FakeRunnerOptions fake = endless();
+  fake.spend = [&, first = true](TimeNs) mutable {
+    if (!std::exchange(first, false)) return;
+    entered.set_value();
+    released.wait();
+  };
+  start({.core = {.max_running = 2, .max_waiting = 3}, .sampling_overrides = {}}, fake);
+  std::vector<std::unique_ptr<Stream>> streams;
+  streams.push_back(run(generator_->submit(text_request("x", 30'000))).value());
+  entered.get_future().wait();
+  for (int i = 0; i < 5; ++i) {
+    streams.push_back(run(generator_->submit(text_request("x", 30'000))).value());
+  }
+  const auto refused = run(generator_->submit(text_request("x", 5)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kOverloaded);
+  EXPECT_GT(refused.error().retry_after_s, 0);
+  wait_until([&] { return generator_->busy_ns() > 0; });
+  streams.clear();
+  release.set_value();
+  wait_until([&] {
+    const auto stats = generator_->stats();
+    return stats.steps > 0 && stats.running + stats.waiting == 0;
+  });
+  EXPECT_FALSE(ask(text_request("x", 5)).error);
 }
 
 // Clients on four loops that come, read a while and vanish, in a pool of a few blocks.
