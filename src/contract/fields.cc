@@ -5,70 +5,31 @@
 #include <set>
 
 #include "base/json_writer.h"
-#include "base/utf8.h"
 #include "contract/field_reader.h"
 
 namespace sluice::contract {
 namespace {
 
-// Keys twice, and text that no UTF-8 can carry, wherever in the body they are.
-class DocumentCheck {
- public:
-  DocumentCheck(FieldScope& scope, bool has_surrogates)
-      : scope_(scope), has_surrogates_(has_surrogates) {}
-
-  void check(const Element& element) {
-    switch (element.type()) {
-      case ElementType::ARRAY: {
-        int64_t index = 0;
-        for (const Element item : element.get_array().value_unsafe()) {
-          // Scalars other than strings cannot be wrong; long lists of ids are nothing else.
-          if (item.is_array() || item.is_object() || (has_surrogates_ && item.is_string())) {
-            const auto step = scope_.into(index);
-            check(item);
-          }
-          ++index;
-        }
-        break;
+// Keys twice, wherever in the body they are: which value counts would be anybody's guess.
+void check_duplicates(FieldScope& scope, const Element& element) {
+  if (element.is_array()) {
+    int64_t index = 0;
+    for (const Element item : element.get_array().value_unsafe()) {
+      // Long lists of ids are nothing else, and need no steps.
+      if (item.is_array() || item.is_object()) {
+        const auto step = scope.into(index);
+        check_duplicates(scope, item);
       }
-      case ElementType::OBJECT: check_object(element.get_object().value_unsafe()); break;
-      case ElementType::STRING:
-        if (has_surrogates_ && !utf8_valid(element.get_string().value_unsafe())) {
-          scope_.problem(nullptr, "has a lone surrogate (\\ud800 to \\udfff), which is not text",
-                         "string_unicode",
-                         "Input should be a valid string, unable to parse raw "
-                         "data as a unicode string");
-        }
-        break;
-      default: break;
+      ++index;
     }
-  }
-
- private:
-  void check_object(const simdjson::dom::object& object) {
+  } else if (element.is_object()) {
     std::set<std::string_view> seen;
-    for (const auto field : object) {
-      if (has_surrogates_ && !utf8_valid(field.key)) {
-        scope_.invalid(nullptr, "a key has a lone surrogate, which is not text");
-        continue;
-      }
-      const auto step = scope_.into(field.key);
-      if (!seen.insert(field.key).second) {
-        scope_.invalid(nullptr, "is there more than once");
-      }
-      check(field.value);
+    for (const auto field : element.get_object().value_unsafe()) {
+      const auto step = scope.into(field.key);
+      if (!seen.insert(field.key).second) scope.invalid(nullptr, "is there more than once");
+      check_duplicates(scope, field.value);
     }
   }
-
-  FieldScope& scope_;
-  bool has_surrogates_;
-};
-
-bool has_escaped_surrogate(std::string_view body) {
-  for (size_t at = body.find("\\u"); at != std::string_view::npos; at = body.find("\\u", at + 2)) {
-    if (at + 2 < body.size() && (body[at + 2] == 'd' || body[at + 2] == 'D')) return true;
-  }
-  return false;
 }
 
 std::string_view syntax_problem(simdjson::error_code code) {
@@ -238,8 +199,8 @@ std::expected<ParsedRequest, Problems> parse(const FieldTable& table, std::strin
                   "Input should be a valid dictionary or object to extract fields from");
     return std::unexpected(std::move(problems));
   }
-  DocumentCheck(scope, has_escaped_surrogate(body)).check(root);
-  // Values of ambiguous or undecodable text are not looked at any further.
+  check_duplicates(scope, root);
+  // What is ambiguous is not looked at any further.
   if (!problems.empty()) return std::unexpected(std::move(problems));
 
   ParsedRequest parsed;
