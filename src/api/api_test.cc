@@ -88,6 +88,7 @@ TEST_F(Api, ChatAnswersInOnePiece) {
   EXPECT_THAT(got, HasSubstr(R"("usage":{"prompt_tokens":5,"completion_tokens":2,)"
                              R"("total_tokens":7,"prompt_tokens_details":{"cached_tokens":2}})"));
   EXPECT_THAT(got, HasSubstr(R"("model":"fake-model")"));
+  EXPECT_THAT(got, HasSubstr("server-timing: queue;dur=0.0, prefill;dur=0.0, decode;dur=0.0"));
 }
 
 TEST_F(Api, ChatStreamsRoleFirstThenTextThenReasonThenUsageThenDone) {

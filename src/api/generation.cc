@@ -71,7 +71,18 @@ class Generation {
       contract::add_usage(usage_, finished->usage);
       note_.finish_reason = contract::finish_reason_name(finished->reason);
       note_.queue_ns = finished->timings.queue_ns;
+      timings_ = finished->timings;
     }
+  }
+
+  // W3C Server-Timing, in milliseconds; of several choices, those of the last to finish.
+  std::string server_timing() const {
+    const auto part = [](const char* name, int64_t ns) {
+      return std::string(name) + ";dur=" + std::to_string(ns / kNsPerMs) + "." +
+             std::to_string(ns / 100'000 % 10);
+    };
+    return part("queue", timings_.queue_ns) + ", " + part("prefill", timings_.prefill_ns) + ", " +
+           part("decode", timings_.decode_ns);
   }
 
   http::Awaitable<void> send_whole(Feed& feed, int32_t choices) {
@@ -87,7 +98,9 @@ class Generation {
         texts.at(static_cast<size_t>(finished->choice)).reason = finished->reason;
       }
     }
-    (void)co_await exchange_.respond(json_response(form_.whole(texts, usage_)));
+    http::Response response = json_response(form_.whole(texts, usage_));
+    response.headers.set("server-timing", server_timing());
+    (void)co_await exchange_.respond(std::move(response));
   }
 
   http::Awaitable<void> send_stream(Feed& feed, int32_t choices) {
@@ -144,6 +157,7 @@ class Generation {
   AnswerForm& form_;
   SteadyClock clock_;
   contract::Usage usage_;
+  contract::Timings timings_;
   telemetry::RequestNote note_;
 };
 

@@ -152,9 +152,13 @@ void read_fields(FieldScope& scope, const Element& root, const FieldTable& table
     Element element;
     std::string_view name = row.name;
     bool found = object.at_key(name).get(element) == simdjson::SUCCESS;
-    for (size_t i = 0; !found && i < row.aliases.size(); ++i) {
+    // A null under one spelling does not hide the value under another.
+    for (size_t i = 0; i < row.aliases.size() && (!found || element.is_null()); ++i) {
+      Element other;
+      if (object.at_key(row.aliases[i]).get(other) != simdjson::SUCCESS) continue;
+      found = true;
+      element = other;
       name = row.aliases[i];
-      found = object.at_key(name).get(element) == simdjson::SUCCESS;
     }
     const auto step = scope.into(found ? name : row.name);
     if (!found) {

@@ -274,6 +274,13 @@ TEST(RequestFields, NullMeansAbsentAndUnknownFieldsAreIgnored) {
   EXPECT_FALSE(parsed.stream);
 }
 
+TEST(RequestFields, ANullUnderOneSpellingDoesNotHideTheOther) {
+  const ParsedRequest parsed = chat_ok(chat(R"(,"max_completion_tokens":null,"max_tokens":5)"));
+  EXPECT_EQ(parsed.request.stopping.max_tokens, 5);
+  EXPECT_EQ(
+      chat_ok(chat(R"(,"max_tokens":5,"max_completion_tokens":7)")).request.stopping.max_tokens, 7);
+}
+
 TEST(RequestFields, MessagesKeepTheirTextRolesAndCalls) {
   const ParsedRequest parsed = chat_ok(
       R"({"messages":[{"role":"developer","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},)"
