@@ -175,7 +175,7 @@ def test_bad_completion_is_a_400(smollm: Server, fields: dict):
 
 
 @pytest.mark.parametrize(("data", "loc"), [
-    (b"", ["body"]), (b"{", None), (b"[]", ["body"]), (b"{}", ["body", "prompt"]),
+    (b"", None), (b"{", None), (b"[]", ["body"]), (b"{}", ["body", "prompt"]),
     (b'{"prompt": 5}', ["body", "prompt"]), (b'{"prompt": ""}', ["body", "prompt"]),
     (b'{"prompt": null}', ["body", "prompt"]), (b'{"prompt": "\\ud800"}', None),
     (b'{"prompt": "a", "max_tokens": "x"}', ["body", "max_tokens"]),
@@ -262,14 +262,14 @@ def test_malformed_http_is_refused_and_closed(fake: Server, request_bytes: bytes
                 answer += piece
         except (ConnectionResetError, BrokenPipeError):
             answer = b""  # It stopped reading: closed is answer enough.
-    assert not answer or answer.startswith(b"HTTP/1.1 4"), answer[:200]
+    assert not answer or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505 ")), answer[:200]
     assert fake.get("/health").status_code == 200
 
 
 def test_running_stream_does_not_notice_bad_requests(smollm: Server):
     """A long greedy stream, alone and then beside every bad request there is."""
     fields = {"messages": [{"role": "user", "content": "Tell a long story about a mill."}],
-              "max_tokens": 300, "temperature": 0, "ignore_eos": True}
+              "max_tokens": 150, "temperature": 0, "ignore_eos": True}
     quiet = smollm.post(CHAT, fields).json()["choices"][0]["message"]["content"]
 
     async def crowd() -> tuple[str, int]:

@@ -10,6 +10,7 @@ from conftest import CODER
 from harness import Server, wait_until
 
 QUESTION = [{"role": "user", "content": "What is 2+2? Answer with the number only."}]
+COUNT = [{"role": "user", "content": "Count from 1 to 50, separated by commas."}]
 STORY = [{"role": "user", "content": "Tell me a long story about a mill."}]
 
 
@@ -58,7 +59,7 @@ def test_answer_is_cut_at_max_tokens(sdk: openai.OpenAI):
 
 
 def test_stream_adds_up_to_the_whole_answer(sdk: openai.OpenAI):
-    fields = {"model": CODER, "messages": STORY, "temperature": 0, "max_tokens": 40}
+    fields = {"model": CODER, "messages": COUNT, "temperature": 0, "max_tokens": 40}
     whole = sdk.chat.completions.create(**fields)
     chunks = list(sdk.chat.completions.create(**fields, stream=True))
     assert chunks[0].choices[0].delta.role == "assistant"

@@ -70,8 +70,8 @@ def test_idle_server_ends_with_0(server, number: int):
 
 def test_running_stream_is_finished_after_sigterm(server, smollm_file):
     one = server("--model", SMOLLM)
-    quiet = one.chat("Tell a story.", max_tokens=300, ignore_eos=True)
-    reader = Reader(one, 300)
+    quiet = one.chat("Tell a story.", max_tokens=100, ignore_eos=True)
+    reader = Reader(one, 100)
     one.signal(signal.SIGTERM)
     reader.join()
     assert reader.done
