@@ -19,10 +19,10 @@ enum class PackFormat : uint8_t { kF32, kQ4, kQ4Min, kQ4K, kQ5, kQ6K, kQ8 };
 
 struct PackedMatrix {
   PackFormat format = PackFormat::kF32;
-  int32_t rows = 0;          // outputs N; the last panel is padded with zeros
-  int32_t columns = 0;       // inputs K, a multiple of 32 (256 for K formats)
-  size_t panel_bytes = 0;    // a multiple of 64
-  std::byte* data = nullptr; // [panels][panel_bytes], 64-byte aligned; owned by the caller
+  int32_t rows = 0;           // outputs N; the last panel is padded with zeros
+  int32_t columns = 0;        // inputs K, a multiple of 32 (256 for K formats)
+  size_t panel_bytes = 0;     // a multiple of 64
+  std::byte* data = nullptr;  // [panels][panel_bytes], 64-byte aligned; owned by the caller
 
   int32_t panels() const { return (rows + kPanelRows - 1) / kPanelRows; }
   size_t bytes() const { return static_cast<size_t>(panels()) * panel_bytes; }
