@@ -144,7 +144,12 @@ Result<Value> Interpreter::filter(std::string_view name, const Value& input, con
   FilterFunction function = find_text_filter(name);
   if (function == nullptr) function = find_sequence_filter(name);
   if (function == nullptr) return type_error("no filter named '" + std::string(name) + "'");
-  return function(*this, input, args);
+  // Filters call filters: map('map', 'map', ...).
+  if (depth_ >= kRunDepthMax) return type_error("the template recurses too deep");
+  ++depth_;
+  Result<Value> result = function(*this, input, args);
+  --depth_;
+  return result;
 }
 
 Result<bool> Interpreter::test(std::string_view name, const Value& input, const Args& args) {

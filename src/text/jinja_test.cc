@@ -111,6 +111,10 @@ TEST(Jinja, DeepNestingIsAnErrorNotACrash) {
             std::string::npos);
 }
 
+TEST(Jinja, FiltersThatCallFiltersAreBounded) {
+  EXPECT_NE(error_of("{{ ['a']|map(*(['map'] * 100000)) }}").find("too deep"), std::string::npos);
+}
+
 TEST(Jinja, ASmallStackIsEnough) {
   // Every nested expression form within a recursive macro; worker threads have 8 MiB.
   std::string inner(90, '(');
