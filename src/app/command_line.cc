@@ -69,6 +69,11 @@ Status read_file(const OptionTable& table, const std::string& path) {
 }
 
 Status read_variables(const OptionTable& table, const Environment& environment) {
+  // Hosting platforms say PORT; our own spelling wins.
+  if (const std::string port = variable(environment, "PORT");
+      !port.empty() && table.find("port") != nullptr) {
+    TRY(table.set("port", port, "PORT"));
+  }
   for (const auto& [name, value] : environment) {
     if (!name.starts_with("SLUICE_") ||
         std::ranges::find(kOtherVariables, name) != std::end(kOtherVariables)) {

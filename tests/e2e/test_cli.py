@@ -109,6 +109,14 @@ def test_familiar_spellings_are_accepted():
     assert "max_running = 7" in run.stdout
 
 
+def test_port_of_the_hosting_platform_is_accepted():
+    env = clean_environment(PORT="1234")
+    assert "port = 1234\n" in run_sluice("serve", "--print-config", env=env).stdout
+    env |= {"SLUICE_PORT": "1235"}
+    assert "port = 1235\n" in run_sluice("serve", "--print-config", env=env).stdout
+    assert run_sluice("models", env=env).returncode == 0
+
+
 def test_printed_configuration_sets_the_same_again(tmp_path: Path):
     words = ("--port", "8123", "--host", "::1", "--cors-origin", "https://a.example",
              "--cors-origin", "https://b.example", "--memory-limit", "3GiB", "--temperature",

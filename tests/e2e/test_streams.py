@@ -221,6 +221,39 @@ def test_special_tokens_in_user_text_stay_text(coder: Server):
     assert raw[1] - raw[0] == 1
 
 
-def test_crowd_leaves_nothing_behind(smollm: Server):
+def test_clients_that_vanish_leave_nothing_behind(smollm: Server):
+    """A hundred streams, closed before, at or after their first event; an answer in their midst is
+    the quiet one."""
+    quiet = smollm.chat("What is a sluice?", max_tokens=24)
+    request = {"messages": [{"role": "user", "content": LONG}], "max_tokens": 2000, "stream": True,
+               "ignore_eos": True}
+
+    async def vanish(client: httpx.AsyncClient, events: int) -> None:
+        async with client.stream("POST", "/v1/chat/completions", json=request) as response:
+            if response.status_code == 503:
+                return
+            assert response.status_code == 200
+            async for _ in response.aiter_lines():
+                events -= 1
+                if events <= 0:
+                    return
+
+    async def vanish_at_once(client: httpx.AsyncClient) -> None:
+        task = asyncio.create_task(client.post("/v1/chat/completions", json=request))
+        await asyncio.wait([task], timeout=0.01)
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def storm() -> str:
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(base_url=smollm.url, timeout=120, limits=limits) as client:
+            answer = asyncio.create_task(client.post("/v1/chat/completions", json={
+                "messages": [{"role": "user", "content": "What is a sluice?"}], "max_tokens": 24,
+                "temperature": 0}))
+            await asyncio.gather(*(vanish(client, i % 4) for i in range(60)),
+                                 *(vanish_at_once(client) for _ in range(40)))
+            return (await answer).json()["choices"][0]["message"]["content"]
+
+    assert asyncio.run(storm()) == quiet
     smollm.wait_idle()
-    assert smollm.metric("num_requests_waiting") == 0
+    assert smollm.chat("What is a sluice?", max_tokens=24) == quiet
