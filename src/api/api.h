@@ -23,6 +23,7 @@ struct ApiOptions {
   bool any_model_name = false;
   int32_t default_max_tokens = 2048;
   int32_t default_max_tokens_classic = 512;
+  TimeNs request_timeout_ns = 600 * kNsPerSecond;  // of a whole request; 0: none
   int ping_interval_ms = 15'000;
   // Bodies over this are parsed on the pool, so that the io loop is not held up.
   size_t parse_on_pool_bytes = size_t{64} << 10;

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 
 #include "contract/errors.h"
 
@@ -83,10 +84,43 @@ std::vector<contract::ModelInfo> served_models(const ApiContext& context) {
   return models;
 }
 
+namespace {
+
+// A header that holds a time, in nanoseconds; 0 without one.
+Result<TimeNs> header_time(const http::Request& request, std::string_view name, double unit_ns) {
+  const std::optional<std::string_view> text = request.headers.get(name);
+  if (!text) return 0;
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), value);
+  // A day is beyond any request; NaN fails the comparison too.
+  if (problem != std::errc() || end != text->data() + text->size() ||
+      !(value > 0 && value * unit_ns <= 86400.0 * kNsPerSecond)) {
+    return fail(Code::kInvalidArgument, std::string(name), "is not a time",
+                "give a number above 0, at most a day");
+  }
+  return static_cast<TimeNs>(value * unit_ns);
+}
+
+// The earliest of the server's limit and what the client asks for.
+Status set_deadlines(const ApiOptions& options, const http::Request& request,
+                     contract::GenerateRequest& generate) {
+  TimeNs whole_ns = TRY(header_time(request, "x-request-timeout", 1e9));
+  if (options.request_timeout_ns > 0 && (whole_ns == 0 || whole_ns > options.request_timeout_ns)) {
+    whole_ns = options.request_timeout_ns;
+  }
+  if (whole_ns > 0) generate.deadline_ns = request.received_ns + whole_ns;
+  const TimeNs first_ns = TRY(header_time(request, "x-ttft-deadline-ms", 1e6));
+  if (first_ns > 0) generate.first_token_deadline_ns = request.received_ns + first_ns;
+  return {};
+}
+
+}  // namespace
+
 Result<std::string> complete_request(ApiContext& context, const http::Request& request,
                                      Family family, contract::GenerateRequest& generate) {
   generate.id = request.id;
   generate.arrival_ns = request.received_ns;
+  TRY(set_deadlines(context.options, request, generate));
   generate.default_max_tokens = family == Family::kClassic
                                     ? context.options.default_max_tokens_classic
                                     : context.options.default_max_tokens;

@@ -89,6 +89,7 @@ class ServeProcess {
     context_.options.served_model_names = options_.served_model_names;
     context_.options.any_model_name = options_.any_model_name;
     context_.options.default_max_tokens = options_.default_max_tokens;
+    context_.options.request_timeout_ns = static_cast<TimeNs>(options_.timeout_request_s * 1e9);
     context_.options.version = std::string(kVersion);
     context_.generator = &late_;
     context_.telemetry = &telemetry_;

@@ -1,6 +1,7 @@
 #include "app/served_model.h"
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -65,6 +66,7 @@ engine::LocalGeneratorOptions generator_options(const ServeOptions& options) {
 Result<ServedModel> load_fake(const ServeOptions& options, const Clock& clock) {
   model::FakeRunnerOptions fake;
   auto bundle = TRY(engine::make_fake_bundle(fake));
+  bundle.created_s = std::time(nullptr);
   if (!options.served_model_names.empty()) bundle.names = options.served_model_names;
   if (options.ctx > 0) bundle.context_length = std::min(options.ctx, bundle.context_length);
   ServedModel out;
@@ -134,6 +136,7 @@ Result<ServedModel> load_served_model(const ServeOptions& options, const Clock& 
       *file, std::move(chat_template), std::move(names), std::move(runner),
       std::make_unique<sampling::Sampler>(kernels::kernels_for(runner_options.isa))));
   bundle.context_length = plan.context_length;
+  bundle.created_s = std::time(nullptr);
   out.name = bundle.names.front();
   out.generator = std::make_unique<engine::LocalGenerator>(std::move(bundle),
                                                            generator_options(options), clock);

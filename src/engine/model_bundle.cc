@@ -99,6 +99,37 @@ Result<std::shared_ptr<const text::ChatTemplate>> chat_template_of(
   return text::ChatTemplate::create(std::string(source), template_tokens(tokenizer));
 }
 
+Result<contract::Sampling> sampling_defaults_of(const loader::GgufFile& file,
+                                                std::string_view architecture) {
+  contract::Sampling out;
+  // What Qwen2's own generation_config.json says; other architectures go without.
+  if (architecture == "qwen2") {
+    out.temperature = 0.7f;
+    out.top_p = 0.8f;
+    out.top_k = 20;
+    out.repetition_penalty = 1.1f;
+  }
+  const auto read = [&file](const char* key, std::optional<float>& field, float min,
+                            float max) -> Status {
+    if (!file.has(key)) return {};
+    const float value = TRY(file.get_f32(key));
+    if (!(value >= min && value <= max)) {
+      return fail(Code::kCorrupt, file.path() + ": key '" + key + "'", "is out of range",
+                  "convert the file again");
+    }
+    field = value;
+    return {};
+  };
+  TRY(read("general.sampling.temp", out.temperature, 0, 2));
+  TRY(read("general.sampling.top_p", out.top_p, 1e-6f, 1));
+  TRY(read("general.sampling.min_p", out.min_p, 0, 1));
+  TRY(read("general.sampling.penalty_repeat", out.repetition_penalty, 1e-6f, 2));
+  if (file.has("general.sampling.top_k")) {
+    out.top_k = std::max(-1, TRY(file.get_i32("general.sampling.top_k")));
+  }
+  return out;
+}
+
 Result<ModelBundle> load_bundle(const loader::GgufFile& file, std::string template_source,
                                 std::vector<std::string> names,
                                 std::unique_ptr<model::Runner> runner,
@@ -119,6 +150,7 @@ Result<ModelBundle> load_bundle(const loader::GgufFile& file, std::string templa
                              ? TRY(chat_template_of(file, *bundle.tokenizer))
                              : TRY(text::ChatTemplate::create(std::move(template_source),
                                                               template_tokens(*bundle.tokenizer)));
+  bundle.sampling_defaults = TRY(sampling_defaults_of(file, bundle.architecture));
   bundle.runner = std::move(runner);
   bundle.sampler = std::move(sampler);
   return bundle;

@@ -43,6 +43,10 @@ Result<text::TokenizerSpec> tokenizer_spec(const loader::GgufFile& file);
 Result<std::shared_ptr<const text::ChatTemplate>> chat_template_of(
     const loader::GgufFile& file, const text::Tokenizer& tokenizer);
 
+// What requests leave open: the file's general.sampling.* keys, then the architecture's own.
+Result<contract::Sampling> sampling_defaults_of(const loader::GgufFile& file,
+                                                std::string_view architecture);
+
 // All but names, runner and sampler, which are the caller's, from the file. `template_source`
 // replaces the file's template unless it is empty.
 Result<ModelBundle> load_bundle(const loader::GgufFile& file, std::string template_source,

@@ -140,5 +140,32 @@ TEST(FakeRunner, MixedUpBlocksChangeTheAnswer) {
   EXPECT_NE(ask({0, 1, 2}, {0, 9, 2}), right);
 }
 
+TEST(ModelBundle, SamplingDefaultsAreTheFilesThenTheArchitectures) {
+  const std::vector<std::byte> plain = vocabulary().build();
+  const auto file = loader::GgufFile::parse("plain", plain);
+  ASSERT_TRUE(file.has_value());
+  const auto qwen = sampling_defaults_of(**file, "qwen2");
+  ASSERT_TRUE(qwen.has_value());
+  EXPECT_EQ(qwen->temperature, 0.7f);
+  EXPECT_EQ(qwen->top_k, 20);
+  EXPECT_EQ(qwen->repetition_penalty, 1.1f);
+  const auto llama = sampling_defaults_of(**file, "llama");
+  ASSERT_TRUE(llama.has_value());
+  EXPECT_FALSE(llama->temperature.has_value());
+
+  const std::vector<std::byte> own =
+      vocabulary().u32("general.sampling.temp", 1).u32("general.sampling.top_k", 7).build();
+  const auto stated = loader::GgufFile::parse("own", own);
+  ASSERT_TRUE(stated.has_value()) << stated.error().message();
+  const auto defaults = sampling_defaults_of(**stated, "qwen2");
+  ASSERT_TRUE(defaults.has_value()) << defaults.error().message();
+  EXPECT_EQ(defaults->temperature, 1.0f);
+  EXPECT_EQ(defaults->top_k, 7);
+  EXPECT_EQ(defaults->top_p, 0.8f);
+
+  const std::vector<std::byte> bad = vocabulary().u32("general.sampling.temp", 3).build();
+  EXPECT_FALSE(sampling_defaults_of(**loader::GgufFile::parse("bad", bad), "qwen2").has_value());
+}
+
 }  // namespace
 }  // namespace sluice::engine

@@ -171,7 +171,7 @@ TEST_P(TinyModel, EveryIsaStaysNearTheFloatPath) {
 TEST_P(TinyModel, LogitsAreBitIdenticalInAnyCompanyAndChunking) {
   const std::string arch = GetParam();
   const Recorded recorded = read_recorded("tiny_" + arch + ".logits");
-  constexpr int32_t kLength = 70;
+  constexpr int32_t kLength = 45;
   for (const kernels::Isa isa :
        {kernels::Isa::kScalar, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
     if (!kernels::isa_supported(isa)) continue;
@@ -183,7 +183,11 @@ TEST_P(TinyModel, LogitsAreBitIdenticalInAnyCompanyAndChunking) {
     std::mt19937 random(11);
     for (int threads = 1; threads <= 4; ++threads) {
       Fixture busy("tiny_" + arch + ".gguf", options_for(isa, false), threads);
-      for (const int company : {1, 3, 7, 16}) {
+      // Every company once on the quick kernels; one is enough for each further team.
+      const std::vector<int> companies =
+          isa == kernels::best_isa() && threads == 2 ? std::vector<int>{1, 3, 7, 16}
+                                                     : std::vector<int>{7};
+      for (const int company : companies) {
         std::vector<Sequence> sequences = make_sequences(recorded.ids, company, kLength);
         std::map<uint64_t, std::vector<float>> logits;
         while (true) {
@@ -213,7 +217,7 @@ TEST_P(TinyModel, LogitsAreBitIdenticalInAnyCompanyAndChunking) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, TinyModel, testing::Values("qwen2", "llama"));
+INSTANTIATE_TEST_SUITE_P(Architectures, TinyModel, testing::Values("qwen2", "llama", "mixed"));
 
 TEST(CpuRunner, ArgmaxIdsAgreeWithTheLogits) {
   const Recorded recorded = read_recorded("tiny_qwen2.logits");

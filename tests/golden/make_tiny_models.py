@@ -3,7 +3,7 @@
 
     python tests/golden/make_tiny_models.py
 
-tiny_<arch>.gguf: F32 weights; tiny_<arch>.logits: "u32 tokens, u32 vocab, u32 rows, u32 ids[tokens],
+tiny_<name>.gguf: F32 weights, or in "mixed" four quantised types; tiny_<name>.logits: "u32 tokens, u32 vocab, u32 rows, u32 ids[tokens],
 f32 logits[rows][vocab]" of the last `rows` positions, little-endian. The sequence is longer than
 one attention chunk (256 positions).
 """
@@ -11,20 +11,25 @@ one attention chunk (256 positions).
 from pathlib import Path
 
 import numpy as np
+from gguf import GGMLQuantizationType as Type
 from gguf import GGUFWriter
+from gguf.quants import quantize
 from numpy_decoder import NumpyDecoder
 
 HERE = Path(__file__).parent
 TOKENS, ROWS = 300, 24
 SHAPES = {
-    # arch: hidden, heads, kv_heads, feed_forward, layers, vocab; qwen2's head is its embedding.
-    "qwen2": (64, 4, 2, 96, 2, 90),
-    "llama": (96, 3, 1, 64, 2, 70),
+    # name: arch, hidden, heads, kv_heads, feed_forward, layers, vocab; qwen2's head is its embedding.
+    "qwen2": ("qwen2", 64, 4, 2, 96, 2, 90),
+    "llama": ("llama", 96, 3, 1, 64, 2, 70),
+    "mixed": ("qwen2", 128, 4, 2, 160, 2, 75),
 }
+MIXED = {"token_embd": Type.Q8_0, "attn_q": Type.Q5_0, "attn_k": Type.Q4_1, "attn_v": Type.Q8_0,
+         "attn_output": Type.Q4_0, "ffn_gate": Type.Q5_0, "ffn_up": Type.Q4_1, "ffn_down": Type.Q4_0}
 
 
-def write_model(arch: str, path: Path, random: np.random.Generator) -> None:
-    hidden, heads, kv_heads, feed_forward, layers, vocab = SHAPES[arch]
+def write_model(model: str, path: Path, random: np.random.Generator) -> None:
+    arch, hidden, heads, kv_heads, feed_forward, layers, vocab = SHAPES[model]
     writer = GGUFWriter(str(path), arch)
     writer.add_block_count(layers)
     writer.add_context_length(512)
@@ -38,7 +43,11 @@ def write_model(arch: str, path: Path, random: np.random.Generator) -> None:
 
     def tensor(name: str, *shape: int, scale: float = 1.0, mean: float = 0.0) -> None:
         data = random.normal(mean, scale, shape).astype(np.float32)
-        writer.add_tensor(name, data)
+        kind = MIXED.get(name.split(".")[-2]) if model == "mixed" and len(shape) == 2 else None
+        if kind is None:
+            writer.add_tensor(name, data)
+        else:
+            writer.add_tensor(name, quantize(data, kind), raw_dtype=kind)
 
     tensor("token_embd.weight", vocab, hidden)
     for i in range(layers):
@@ -63,13 +72,14 @@ def write_model(arch: str, path: Path, random: np.random.Generator) -> None:
 
 def main() -> None:
     random = np.random.default_rng(7)
-    for arch, shape in SHAPES.items():
-        path = HERE / f"tiny_{arch}.gguf"
-        write_model(arch, path, random)
-        ids = random.integers(0, shape[5], TOKENS)
+    for name, shape in SHAPES.items():
+        path = HERE / f"tiny_{name}.gguf"
+        write_model(name, path, random)
+        vocab = shape[6]
+        ids = random.integers(0, vocab, TOKENS)
         logits = NumpyDecoder(str(path)).logits(list(ids))[-ROWS:]
-        with open(HERE / f"tiny_{arch}.logits", "wb") as file:
-            file.write(np.array([TOKENS, shape[5], ROWS], "<u4").tobytes())
+        with open(HERE / f"tiny_{name}.logits", "wb") as file:
+            file.write(np.array([TOKENS, vocab, ROWS], "<u4").tobytes())
             file.write(ids.astype("<u4").tobytes() + logits.astype("<f4").tobytes())
         print(path.name, path.stat().st_size, "logits", logits.std())
 
