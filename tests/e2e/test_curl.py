@@ -42,13 +42,13 @@ def test_the_line_to_paste_answers(server):
 
 
 def test_stream_arrives_event_by_event(smollm: Server):
-    body = json.dumps(CHAT | {"stream": True, "max_tokens": 400, "ignore_eos": True})
+    body = json.dumps(CHAT | {"stream": True, "max_tokens": 4000, "ignore_eos": True})
     process = subprocess.Popen(["curl", "-sSN", f"{smollm.url}/v1/chat/completions", "-d", body],
                                stdout=subprocess.PIPE, text=True, env=clean_environment())
     try:
         seen = [process.stdout.readline() for _ in range(12)]
         # The stream still runs while its first events are here.
-        assert smollm.metric("num_requests_running") == 1
+        wait_until(lambda: smollm.metric("num_requests_running") == 1, "it runs")
         assert all(line == "\n" or line.startswith(("data: {", ":")) for line in seen), seen
         assert '"role":"assistant"' in seen[0]
     finally:

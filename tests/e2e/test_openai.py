@@ -160,11 +160,11 @@ def test_cancelled_stream_frees_its_work(coder: Server, sdk: openai.OpenAI):
     seen = iter(stream)
     for _ in range(5):
         next(seen)
-    assert coder.metric("num_requests_running") == 1
+    wait_until(lambda: coder.metric("num_requests_running") == 1, "it runs")
     cancelled = coder.metric("requests_cancelled_total")
     stream.close()
     coder.wait_idle()
-    assert coder.metric("requests_cancelled_total") == cancelled + 1
+    wait_until(lambda: coder.metric("requests_cancelled_total") == cancelled + 1, "it is counted")
 
 
 def test_async_streams_side_by_side(coder: Server):
