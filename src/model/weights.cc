@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -45,10 +46,18 @@ class WeightBinder {
         const auto begin = static_cast<int32_t>(panels * worker / team.size());
         const auto end = static_cast<int32_t>(panels * (worker + 1) / team.size());
         kernels::pack_panels(job.tensor, begin, end, *job.packed);
+        release_panels(job.tensor, begin, end);
       }
     });
-    for (const Job& job : jobs_) file_.release(job.tensor.data);
     return {};
+  }
+
+  // What has been packed is not read again: the file and its packed form are never both in memory.
+  void release_panels(const TensorView& tensor, int32_t begin, int32_t end) {
+    const size_t panel_bytes = tensor.row_bytes() * static_cast<size_t>(kernels::kPanelRows);
+    const size_t first = panel_bytes * static_cast<size_t>(begin);
+    const size_t last = std::min(panel_bytes * static_cast<size_t>(end), tensor.data.size());
+    if (first < last) file_.release(tensor.data.subspan(first, last - first));
   }
 
   Result<TensorView> shaped(const std::string& name, int64_t rows, int64_t columns) {
