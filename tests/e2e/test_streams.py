@@ -180,6 +180,28 @@ def test_waiting_for_a_place_changes_nothing(server, smollm_alone: list[Answer])
     assert_same(ask_all_at_once(one), smollm_alone)
 
 
+def test_preempted_streams_only_pause(server, smollm: Server):
+    """Six answers grow past a memory of about 256 tokens: some give up their blocks and are
+    computed again later."""
+    small = server("--model", SMOLLM, "--ctx", "256", "--memory-limit", "103MiB",
+                   "--max-running", "24")
+    requests = [completion(f"Chapter {i}. Once upon a time", 70, ignore_eos=True,
+                           temperature=i % 2, seed=i) for i in range(6)]
+
+    async def at_once() -> list[Answer]:
+        async with httpx.AsyncClient(base_url=small.url, timeout=120) as client:
+            return await asyncio.gather(*(ask(client, *request) for request in requests))
+
+    async def alone() -> list[Answer]:
+        async with httpx.AsyncClient(base_url=smollm.url, timeout=120) as client:
+            return [await ask(client, *request) for request in requests]
+
+    crowd = asyncio.run(at_once())
+    assert small.metric("num_preemptions_total") > 0
+    assert [a.content() for a in crowd] == [a.content() for a in asyncio.run(alone())]
+    small.wait_idle()
+
+
 def test_whole_answer_equals_the_stream(smollm: Server, smollm_alone: list[Answer]):
     for (path, body), streamed in zip(REQUESTS, smollm_alone, strict=True):
         whole = {k: v for k, v in body.items() if not k.startswith("stream")}
