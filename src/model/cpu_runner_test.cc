@@ -184,9 +184,9 @@ TEST_P(TinyModel, LogitsAreBitIdenticalInAnyCompanyAndChunking) {
     for (int threads = 1; threads <= 4; ++threads) {
       Fixture busy("tiny_" + arch + ".gguf", options_for(isa, false), threads);
       // Every company once on the quick kernels; one is enough for each further team.
-      const std::vector<int> companies =
-          isa == kernels::best_isa() && threads == 2 ? std::vector<int>{1, 3, 7, 16}
-                                                     : std::vector<int>{7};
+      const std::vector<int> companies = isa == kernels::best_isa() && threads == 2
+                                             ? std::vector<int>{1, 3, 7, 16}
+                                             : std::vector<int>{7};
       for (const int company : companies) {
         std::vector<Sequence> sequences = make_sequences(recorded.ids, company, kLength);
         std::map<uint64_t, std::vector<float>> logits;
