@@ -130,17 +130,10 @@ int run_bench(const Arguments& arguments, const Environment& environment) {
   const OptionTable table = options.table();
   auto line = parse_command_line(table, arguments, environment, 1);
   if (!line) return report(line.error());
-  if (line->show_help) {
-    std::fputs(help_text(table, {"sluice bench engine [options]",
-                                 "Measures prefill and lock-step decoding, without HTTP.", ""})
-                   .c_str(),
-               stdout);
+  if (answered(*line, table,
+               {"sluice bench engine [options]",
+                "Measures prefill and lock-step decoding, without HTTP.", ""}))
     return 0;
-  }
-  if (line->print_config) {
-    std::fputs(table.print().c_str(), stdout);
-    return 0;
-  }
   if (line->positionals.size() != 1 || line->positionals[0] != "engine") {
     return report({Code::kInvalidArgument, "", "say what to measure", "sluice bench engine"});
   }

@@ -64,19 +64,12 @@ int run_eval(const Arguments& arguments, const Environment& environment) {
   const OptionTable table = options.table();
   auto line = parse_command_line(table, arguments, environment, 2);
   if (!line) return report(line.error());
-  if (line->show_help) {
-    std::fputs(help_text(table, {"sluice eval kl RECORDING [options]",
-                                 "Compares next-token distributions with recorded ones "
-                                 "(tests/golden/make_llamacpp_goldens.py records them).",
-                                 ""})
-                   .c_str(),
-               stdout);
+  if (answered(*line, table,
+               {"sluice eval kl RECORDING [options]",
+                "Compares next-token distributions with recorded ones "
+                "(tests/golden/make_llamacpp_goldens.py records them).",
+                ""}))
     return 0;
-  }
-  if (line->print_config) {
-    std::fputs(table.print().c_str(), stdout);
-    return 0;
-  }
   if (line->positionals.size() != 2 || line->positionals[0] != "kl") {
     return report({Code::kInvalidArgument, "", "say what to evaluate, and against what",
                    "sluice eval kl RECORDING"});

@@ -25,19 +25,10 @@ int run_models(const Arguments& arguments, const Environment& environment) {
   table.text("models-dir", &directory, "DIR", "where models are kept");
   auto line = parse_command_line(table, arguments, environment, 0);
   if (!line) return report(line.error());
-  if (line->show_help) {
-    std::fputs(
-        help_text(table,
-                  {"sluice models [options]",
-                   "Lists the models that can be asked for by name, and which are here.", ""})
-            .c_str(),
-        stdout);
+  if (answered(*line, table,
+               {"sluice models [options]",
+                "Lists the models that can be asked for by name, and which are here.", ""}))
     return 0;
-  }
-  if (line->print_config) {
-    std::fputs(table.print().c_str(), stdout);
-    return 0;
-  }
   const tools::ModelStore store(directory);
   std::printf("%-30s %-10s %-12s %s\n", "NAME", "SIZE", "STATE", "DESCRIPTION");
   for (const tools::CatalogueEntry& entry : tools::catalogue()) {

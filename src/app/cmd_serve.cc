@@ -167,19 +167,12 @@ int run_serve(const Arguments& arguments, const Environment& environment) {
   auto line = parse_command_line(table, arguments, environment, 1);
   if (!line) return report(line.error());
   if (line->positionals.size() == 1) options.model = line->positionals[0];
-  if (line->show_help) {
-    std::fputs(help_text(table, {"sluice serve [--model NAME|FILE.gguf] [options]",
-                                 "Serves a model over HTTP: the OpenAI API and the classic "
-                                 "/generate and /stream.",
-                                 "`sluice pull NAME` fetches a model, `sluice models` lists them."})
-                   .c_str(),
-               stdout);
+  if (answered(*line, table,
+               {"sluice serve [--model NAME|FILE.gguf] [options]",
+                "Serves a model over HTTP: the OpenAI API and the classic "
+                "/generate and /stream.",
+                "`sluice pull NAME` fetches a model, `sluice models` lists them."}))
     return 0;
-  }
-  if (line->print_config) {
-    std::fputs(table.print().c_str(), stdout);
-    return 0;
-  }
   set_log_level(log_level_of(options.log_level));
   const Signals signals;
   raise_descriptor_limit();

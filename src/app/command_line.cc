@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 #include "app/serve_options.h"
 
@@ -240,6 +241,12 @@ std::string help_text(const OptionTable& table, const CommandText& text) {
       "(kv_dtype).\nFlags win over variables, variables over the file.\n";
   if (!text.epilogue.empty()) out += "\n" + text.epilogue + "\n";
   return out;
+}
+
+bool answered(const CommandLine& line, const OptionTable& table, const CommandText& text) {
+  if (!line.show_help && !line.print_config) return false;
+  std::fputs((line.show_help ? help_text(table, text) : table.print()).c_str(), stdout);
+  return true;
 }
 
 }  // namespace sluice::app

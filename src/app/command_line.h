@@ -37,4 +37,7 @@ Result<CommandLine> parse_command_line(const OptionTable& table,
 
 std::string help_text(const OptionTable& table, const CommandText& text);
 
+// Prints what --help or --print-config asks for; false if neither was given.
+bool answered(const CommandLine& line, const OptionTable& table, const CommandText& text);
+
 }  // namespace sluice::app
