@@ -82,9 +82,10 @@ bool RequestParser::next_line(std::string_view bytes, size_t& used, std::string_
   const std::string_view rest = bytes.substr(used);
   const size_t newline = rest.find('\n', std::min(line_scanned_, rest.size()));
   const size_t length = newline == std::string_view::npos ? rest.size() : newline + 1;
-  const bool chunk_size = part_ == Part::kChunkSize;
-  if (chunk_size ? length > kChunkLineBytesMax : header_bytes_ + length > limits_.header_bytes) {
-    if (chunk_size) {
+  // Not counted as headers: a body may have any number of chunks.
+  const bool chunk_line = part_ == Part::kChunkSize || part_ == Part::kChunkEnd;
+  if (chunk_line ? length > kChunkLineBytesMax : header_bytes_ + length > limits_.header_bytes) {
+    if (chunk_line) {
       fail(400, "a chunk-size line of more than 1024 bytes");
     } else {
       fail(431,
@@ -102,7 +103,7 @@ bool RequestParser::next_line(std::string_view bytes, size_t& used, std::string_
   }
   line = rest.substr(0, newline - 1);
   used += newline + 1;
-  if (!chunk_size) header_bytes_ += newline + 1;
+  if (!chunk_line) header_bytes_ += newline + 1;
   line_scanned_ = 0;
   return true;
 }

@@ -106,6 +106,14 @@ TEST(RequestParser, RefusesBadChunks) {
   EXPECT_EQ(status_of(head + "FFFFFFFFFFFFFFFF\r\n"), 413);
 }
 
+TEST(RequestParser, SmallChunksDoNotCountAsHeaders) {
+  const ParserLimits limits{.header_bytes = 200};
+  std::string text = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 1000; ++i) text += "1\r\nx\r\n";
+  EXPECT_EQ(status_of(text + "0\r\n\r\n", limits), 200);
+  EXPECT_EQ(status_of(text + "0\r\nX: " + std::string(200, 'y') + "\r\n\r\n", limits), 431);
+}
+
 TEST(RequestParser, HoldsTheBodyLimitAtTheEdge) {
   const ParserLimits limits{.body_bytes = 10};
   const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
