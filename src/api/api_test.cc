@@ -236,6 +236,19 @@ TEST_F(Api, UnknownModelsAreNotFoundAndServedNamesAre) {
   EXPECT_EQ(generator_.last_request().model, "");
 }
 
+TEST_F(Api, AModelThatIsStillLoadingIsWorthARetry) {
+  generator_.serves_models = false;
+  generator_.on_submit = [](const contract::GenerateRequest&) -> Result<Script> {
+    return fail(Code::kUnavailable, "", "the model is being loaded");
+  };
+  for (const std::string& got : {post("/v1/chat/completions", chat(R"(,"model":"fake-model")")),
+                                 get("/v1/models/fake-model")}) {
+    EXPECT_THAT(got, StartsWith("HTTP/1.1 503 "));
+    EXPECT_THAT(got, HasSubstr("retry-after: "));
+    EXPECT_THAT(got, Not(HasSubstr("x-should-retry")));
+  }
+}
+
 TEST_F(Api, ClassicGenerateAnswersTextTwiceAndWrapsThePromptUnlessRaw) {
   const std::string got =
       post("/generate", R"({"prompt":"hi","system":"be kind","max_new_tokens":"50"})");

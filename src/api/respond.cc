@@ -126,12 +126,13 @@ Result<std::string> complete_request(ApiContext& context, const http::Request& r
                                     : context.options.default_max_tokens;
   const std::vector<contract::ModelInfo> models = served_models(context);
   std::string name = generate.model;
+  // While there are none yet, the generator refuses whatever the name, and a retry helps.
   if (name.empty()) {
     if (!models.empty()) name = models.front().id;
-  } else if (!context.options.any_model_name &&
+  } else if (!context.options.any_model_name && !models.empty() &&
              std::ranges::find(models, name, &contract::ModelInfo::id) == models.end()) {
     return fail(Code::kNotFound, "model", "no model '" + name + "' is served here",
-                models.empty() ? "" : "ask for '" + models.front().id + "', or leave it out");
+                "ask for '" + models.front().id + "', or leave it out");
   }
   // Other names for the one served model are this layer's business.
   if (!context.options.served_model_names.empty() || context.options.any_model_name) {

@@ -159,6 +159,7 @@ class FakeGenerator final : public contract::Generator {
   };
   contract::Load load_value;
   contract::EngineStats stats_value;
+  bool serves_models = true;  // false: still loading
   std::shared_ptr<StreamLedger> ledger = std::make_shared<StreamLedger>();
 
   // The latest request, once it has been submitted.
@@ -204,6 +205,7 @@ class FakeGenerator final : public contract::Generator {
     co_return text;
   }
   std::vector<contract::ModelInfo> models() const override {
+    if (!serves_models) return {};
     return {{"fake-model", 1700000000, 4096, "fake"}};
   }
   contract::Load load() const override { return load_value; }

@@ -37,6 +37,11 @@ Awaitable<void> get_model(ApiContext& context, Exchange& exchange) {
   const std::vector<contract::ModelInfo> models = served_models(context);
   const std::string id(exchange.request().path_parameter("id"));
   const auto model = std::ranges::find(models, id, &contract::ModelInfo::id);
+  if (models.empty()) {
+    const Error error{Code::kUnavailable, {}, "the model is being loaded", "try again in a second"};
+    (void)co_await exchange.respond(refusal(Family::kOpenAi, error));
+    co_return;
+  }
   if (model == models.end()) {
     const Error error{Code::kNotFound, "model", "no model '" + id + "' is served here",
                       "GET /v1/models lists what is"};
