@@ -67,6 +67,7 @@ bool read_token_ids(FieldScope& scope, const simdjson::dom::array& array, size_t
   int64_t index = 0;
   bool ok = true;
   for (const Element item : array) {
+    if (scope.overflowed()) return false;
     const auto step = scope.into(index++);
     const auto id = scope.integer(item, 0, INT32_MAX);
     ok = ok && id.has_value();

@@ -36,6 +36,8 @@ class FieldScope {
   [[nodiscard]] Step into(int64_t index) { return {path_, {{}, index}}; }
 
   bool lax() const { return lax_; }
+  // Long lists of problems end here: a body of millions is refused for its first few.
+  bool overflowed() const { return problems_.overflowed(); }
 
   void problem(const Element* input, std::string what, std::string type, std::string detail,
                std::string ctx_json = {});

@@ -15,6 +15,7 @@ void check_duplicates(FieldScope& scope, const Element& element) {
   if (element.is_array()) {
     int64_t index = 0;
     for (const Element item : element.get_array().value_unsafe()) {
+      if (scope.overflowed()) return;
       // Long lists of ids are nothing else, and need no steps.
       if (item.is_array() || item.is_object()) {
         const auto step = scope.into(index);
@@ -25,6 +26,7 @@ void check_duplicates(FieldScope& scope, const Element& element) {
   } else if (element.is_object()) {
     std::set<std::string_view> seen;
     for (const auto field : element.get_object().value_unsafe()) {
+      if (scope.overflowed()) return;
       const auto step = scope.into(field.key);
       if (!seen.insert(field.key).second) scope.invalid(nullptr, "is there more than once");
       check_duplicates(scope, field.value);

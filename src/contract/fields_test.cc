@@ -245,6 +245,13 @@ TEST(RequestFields, ManyProblemsMakeABoundedAnswer) {
   EXPECT_THAT(stops.what, HasSubstr("at most 16 items, not 1000"));
 }
 
+TEST(RequestFields, ABodyOfMillionsOfProblemsIsRefusedForItsFirstFew) {
+  const std::string body = R"({"messages":[)" + repeat("0,", 4'000'000) + "0]}";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(chat_error(body).what, HasSubstr("; and more"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
 TEST(RequestFields, NestingIsAllowedUpToItsBound) {
   const auto nested = [](int depth) {
     return chat(R"(,"x":)" + repeat("[", depth) + repeat("]", depth));

@@ -69,6 +69,7 @@ void read_content(FieldScope& scope, const Element& whole, const simdjson::dom::
   if (simdjson::dom::array parts; element->get_array().get(parts) == simdjson::SUCCESS) {
     int64_t index = 0;
     for (const Element part : parts) {
+      if (scope.overflowed()) return;
       const auto part_step = scope.into(index++);
       read_part(scope, part, text);
     }
@@ -112,6 +113,7 @@ void read_messages(FieldScope& scope, const Element& element, ParsedRequest& par
   if (!array) return;
   int64_t index = 0;
   for (const Element item : *array) {
+    if (scope.overflowed()) return;
     const auto step = scope.into(index++);
     read_message(scope, item, parsed.chat.messages.emplace_back());
   }

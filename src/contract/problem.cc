@@ -23,7 +23,7 @@ void Problems::add(Problem problem) {
   if (items_.size() < kProblemsMax) {
     items_.push_back(std::move(problem));
   } else {
-    ++uncounted_;
+    overflowed_ = true;
   }
 }
 
@@ -41,7 +41,7 @@ Error Problems::to_error() const {
     }
     error.what += problem.what;
   }
-  if (uncounted_ > 0) error.what += "; and " + std::to_string(uncounted_) + " more";
+  if (overflowed_) error.what += "; and more";
   return error;
 }
 

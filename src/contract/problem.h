@@ -31,8 +31,8 @@ struct Problem {
   bool unsupported = false;
 };
 
-// Problems in the order found; beyond kProblemsMax they are only counted, so that a hostile body
-// cannot make the answer larger than itself.
+// Problems in the order found; beyond kProblemsMax none are kept, so that a hostile body cannot
+// make the answer larger than itself.
 class Problems {
  public:
   static constexpr size_t kProblemsMax = 32;
@@ -40,14 +40,15 @@ class Problems {
   void add(Problem problem);
   bool empty() const { return items_.empty(); }
   const std::vector<Problem>& items() const { return items_; }
-  size_t uncounted() const { return uncounted_; }
+  // There are more than are kept: looking for others is wasted time.
+  bool overflowed() const { return overflowed_; }
 
   // All of them in one sentence each; `where` is the path of the first.
   Error to_error() const;
 
  private:
   std::vector<Problem> items_;
-  size_t uncounted_ = 0;
+  bool overflowed_ = false;
 };
 
 // FastAPI's body of a 422; `source` is where the fields came from: "body" or "query".
