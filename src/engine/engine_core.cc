@@ -29,6 +29,8 @@ sched::Options scheduler_options(const CoreOptions& options, const model::Runner
           .prefill_chunk_tokens_decoding = options.prefill_chunk_tokens_decoding};
 }
 
+bool passed(TimeNs deadline_ns, TimeNs now_ns) { return deadline_ns != 0 && now_ns >= deadline_ns; }
+
 bool has_penalties(const sampling::SampleSpec& spec) {
   return spec.repetition_penalty != 1.0f || spec.presence_penalty != 0.0f ||
          spec.frequency_penalty != 0.0f;
@@ -166,14 +168,17 @@ bool EngineCore::replay(Request& request, std::span<const int32_t> generated_ids
 void EngineCore::cancel(uint64_t request_id) {
   const auto found = requests_.find(request_id);
   if (found == requests_.end()) return;
-  Request& request = *found->second;
+  count_cancelled(*found->second);
+  drop(*found->second);
+  update_gauges();
+}
+
+void EngineCore::count_cancelled(const Request& request) {
   for (const auto& choice : request.choices) {
     if (choice->sequence == nullptr) continue;
     ++stats_.cancelled_at(cancel_stage(*choice->sequence));
-    break;
+    return;
   }
-  drop(request);
-  update_gauges();
 }
 
 void EngineCore::fail_all(const Error& error) {
@@ -208,38 +213,39 @@ bool EngineCore::step() {
 }
 
 void EngineCore::expire(TimeNs now_ns) {
+  // Why the client's own time is up; null while it is not.
+  const auto missed = [now_ns](const Request& request) -> const char* {
+    if (passed(request.deadline_ns, now_ns)) return "the request's time limit has passed";
+    if (request.first_token_ns == 0 && passed(request.first_token_deadline_ns, now_ns)) {
+      return "the time limit for the first token has passed";
+    }
+    return nullptr;
+  };
+  const auto queued_too_long = [&](const Request& request) {
+    return !request.admitted && options_.queue_timeout_ns != 0 &&
+           now_ns - request.arrival_ns >= options_.queue_timeout_ns;
+  };
   ended_.clear();
   for (const auto& [id, request] : requests_) {
-    const bool late = request->deadline_ns != 0 && now_ns >= request->deadline_ns;
-    const bool no_token = request->first_token_ns == 0 && request->first_token_deadline_ns != 0 &&
-                          now_ns >= request->first_token_deadline_ns;
-    const bool queued = !request->admitted && options_.queue_timeout_ns != 0 &&
-                        now_ns - request->arrival_ns >= options_.queue_timeout_ns;
-    if (late || no_token || queued) ended_.push_back(id);
+    if (missed(*request) != nullptr || queued_too_long(*request)) ended_.push_back(id);
   }
   for (const uint64_t id : ended_) {
     Request& request = *requests_.at(id);
-    if (request.deadline_ns != 0 && now_ns >= request.deadline_ns) {
-      if (request.admitted) {
-        for (const auto& choice : request.choices) {
-          if (choice->sequence == nullptr) continue;
-          ++stats_.cancelled_at(cancel_stage(*choice->sequence));
-          break;
-        }
-      } else {
-        ++stats_.rejected(contract::Rejection::kDeadline);
-      }
-      fail_request(request, {Code::kDeadline, "", "the request's time limit has passed", ""});
+    const char* const what = missed(request);
+    if (request.admitted) {
+      count_cancelled(request);
+    } else {
+      ++stats_.rejected(what != nullptr ? contract::Rejection::kDeadline
+                                        : contract::Rejection::kQueueTimeout);
+    }
+    if (what != nullptr) {
+      fail_request(request, {Code::kDeadline, "", what, ""});
       continue;
     }
-    ++stats_.rejected(request.first_token_deadline_ns != 0 &&
-                              now_ns >= request.first_token_deadline_ns
-                          ? contract::Rejection::kDeadline
-                          : contract::Rejection::kQueueTimeout);
     fail_request(request,
                  {Code::kOverloaded, "",
                   "the request waited " + std::to_string((now_ns - request.arrival_ns) / kNsPerMs) +
-                      " ms without a first token, which is its limit",
+                      " ms in the queue, which is its limit",
                   "try again in a few seconds", kRetryAfterS});
   }
 }

@@ -94,6 +94,7 @@ class EngineCore {
 
   bool replay(Request& request, std::span<const int32_t> generated_ids);
   void expire(TimeNs now_ns);
+  void count_cancelled(const Request& request);
   void announce(Request& request, int64_t cached_tokens, TimeNs now_ns);
   void build_step(TimeNs now_ns);
   Result<model::StepOutput> run_step();

@@ -277,7 +277,26 @@ TEST(EngineCore, DeadlinesEndRequestsWhereverTheyAre) {
   EXPECT_EQ(harness.outcome(running).error->code, Code::kDeadline);
   EXPECT_GT(harness.outcome(running).choices[0].ids.size(), 50u);
   EXPECT_EQ(harness.outcome(queued).error->code, Code::kOverloaded);
-  EXPECT_EQ(harness.outcome(hurried).error->code, Code::kOverloaded);
+  EXPECT_EQ(harness.outcome(hurried).error->code, Code::kDeadline);
+  using contract::Rejection;
+  const contract::EngineStats& stats = harness.core().stats();
+  EXPECT_EQ(stats.rejections[static_cast<size_t>(Rejection::kQueueTimeout)], 1u);
+  EXPECT_EQ(stats.rejections[static_cast<size_t>(Rejection::kDeadline)], 1u);
+}
+
+// The client's own limit is a cancel with a reason, not a full server, even in mid-prefill.
+TEST(EngineCore, MissedFirstTokenDeadlineOfAnAdmittedRequestIsACancel) {
+  CoreHarness harness({.prefill_chunk_tokens = 32}, endless());
+  EngineRequest request = harness.request(std::string(400, 'x'), 1, 10);
+  request.first_token_deadline_ns = harness.clock().now_ns() + 5 * kNsPerMs;
+  const uint64_t late = harness.submit(request);
+  harness.finish_all();
+  EXPECT_TRUE(harness.outcome(late).admitted);
+  EXPECT_EQ(harness.outcome(late).error->code, Code::kDeadline);
+  EXPECT_EQ(harness.core().stats().cancelled, (std::array<uint64_t, 4>{0, 1, 0, 0}));
+  request = harness.request("x", 1, 200);
+  request.first_token_deadline_ns = harness.clock().now_ns() + 5 * kNsPerMs;
+  EXPECT_FALSE(harness.run(request).error) << "met, so it ends nothing later";
 }
 
 TEST(EngineCore, FailedStepFailsItsRequestsAndNoOther) {
