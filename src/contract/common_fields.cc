@@ -111,6 +111,14 @@ void read_template_kwargs(FieldScope& scope, const Element& element, ParsedReque
   if (scope.object(element)) parsed.chat.template_kwargs_json = simdjson::minify(element);
 }
 
+FieldRow model_row() {
+  FieldRow row = string_row("model", "The model's name; the served one if absent.",
+                            [](ParsedRequest& p, std::string_view v) { p.request.model = v; });
+  // Refusals quote it, and under --any-model-name each event of a stream repeats it.
+  row.length_max = 1024;
+  return row;
+}
+
 void add_sampling_rows(std::vector<FieldRow>& rows) {
   using P = ParsedRequest;
   constexpr int64_t kMax = INT32_MAX;
@@ -172,8 +180,7 @@ void add_sampling_rows(std::vector<FieldRow>& rows) {
   rows.push_back(std::move(salt));
   rows.push_back(
       string_row("user", "The end user; not used.", [](P& p, std::string_view v) { p.user = v; }));
-  rows.push_back(string_row("model", "The model's name; the served one if absent.",
-                            [](P& p, std::string_view v) { p.request.model = v; }));
+  rows.push_back(model_row());
 }
 
 void add_later_rows(std::vector<FieldRow>& rows) {

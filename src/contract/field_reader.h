@@ -73,6 +73,7 @@ void read_prompt(FieldScope& scope, const Element& element, ParsedRequest& parse
 bool read_token_ids(FieldScope& scope, const simdjson::dom::array& array, size_t length_max,
                     std::vector<int32_t>& ids);
 
+FieldRow model_row();
 // Rows of temperature, top_p, seed and the like, which every generating endpoint has.
 void add_sampling_rows(std::vector<FieldRow>& rows);
 // Known fields that are refused for now.

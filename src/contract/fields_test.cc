@@ -273,6 +273,14 @@ TEST(RequestFields, EdgesOfEveryRangeAreAccepted) {
   EXPECT_EQ(chat_ok(chat(R"(,"max_tokens":50.0)")).request.stopping.max_tokens, 50);
 }
 
+TEST(RequestFields, ModelNamesAreShortEnoughToBeRepeated) {
+  const auto named = [](size_t bytes) {
+    return chat(R"(,"model":")" + std::string(bytes, 'm') + R"(")");
+  };
+  EXPECT_EQ(chat_ok(named(1024)).request.model.size(), 1024U);
+  EXPECT_EQ(chat_error(named(1025)).where, "model");
+}
+
 TEST(RequestFields, NullMeansAbsentAndUnknownFieldsAreIgnored) {
   const ParsedRequest parsed = chat_ok(
       chat(R"(,"temperature":null,"stop":null,"max_tokens":null,"logprobs":null,"zzz":[1,{}],)"

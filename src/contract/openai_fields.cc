@@ -184,11 +184,6 @@ FieldTable make_completion_fields() {
   return table;
 }
 
-FieldRow model_row() {
-  return string_row("model", "The model's name; the served one if absent.",
-                    [](P& p, std::string_view v) { p.request.model = v; });
-}
-
 void finish_tokenize(FieldScope& scope, ParsedRequest& parsed) {
   const bool has_messages = !parsed.chat.messages.empty();
   if (has_messages == seen(parsed, "prompt")) {
