@@ -6,6 +6,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <thread>
 
 #include "api/api.h"
 #include "app/commands.h"
@@ -65,6 +67,24 @@ class Signals {
   sigset_t set_;
 };
 
+// Ends the process at the first signal while a model is being loaded: nothing has been admitted
+// that would have to finish, and loading itself cannot be interrupted.
+class LoadingWatch {
+ public:
+  LoadingWatch(const Signals& signals, http::Server& server)
+      : thread_([&signals, &server](const std::stop_token& loaded) {
+          constexpr double kForever = 1e9;
+          if (!signals.wait_for(kForever, [&loaded] { return loaded.stop_requested(); })) return;
+          log_info("stopped while loading");
+          server.stop();
+          server.join();
+          std::_Exit(0);
+        }) {}
+
+ private:
+  std::jthread thread_;  // its end is asked for and awaited with the watch's own
+};
+
 std::string curl_line(const std::string& url) {
   return "curl -N " + url +
          "/v1/chat/completions -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}], "
@@ -100,23 +120,31 @@ class ServeProcess {
     // The port comes first: one that is taken is known before a model has been loaded.
     TRY(server.listen());
     server.start();
-    auto model = load_served_model(options_, clock_);
+    auto model = [&] {
+      const LoadingWatch watch(signals, server);
+      return load_served_model(options_, clock_);
+    }();
     if (!model) {
-      server.stop();
-      server.join();
+      end_server(server);
       return std::unexpected(model.error());
     }
     late_.serve(*model->generator);
     announce(*model, server.url());
     const int signal = signals.wait();
     shut_down(signals, signal, server, *model->generator);
-    server.stop();
-    server.join();
+    end_server(server);
     model->generator->stop();
     return {};
   }
 
  private:
+  // Bodies still being parsed on the pool belong to sessions, which die with the server.
+  void end_server(http::Server& server) {
+    server.stop();
+    server.join();
+    pool_.join();
+  }
+
   void announce(const ServedModel& model, const std::string& url) const {
     if (!model.memory_report.empty()) std::printf("memory: %s\n", model.memory_report.c_str());
     std::printf("sluice is serving %s on %s\n  %s\n", model.name.c_str(), url.c_str(),

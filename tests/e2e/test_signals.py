@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 import threading
 
 import httpx
 import pytest
 from conftest import SMOLLM
-from harness import Server, assert_one_line_error, run_sluice, wait_until
+from harness import (ROOT, Server, assert_one_line_error, clean_environment,
+                     run_sluice, wait_until)
 
 CHAT = "/v1/chat/completions"
+TINY_MODEL = ROOT / "tests/golden/tiny_llama.gguf"
 
 
 class Reader:
@@ -66,6 +70,27 @@ def test_idle_server_ends_with_0(server, number: int):
     one = server("--model", "fake")
     one.signal(number)
     assert one.wait_exit(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_loading_ends_at_once(binary, number: int, tmp_path):
+    # A pipe that nobody writes to is a file that takes for ever to read.
+    template = tmp_path / "template.jinja"
+    os.mkfifo(template)
+    path = tmp_path / "socket"
+    process = subprocess.Popen(
+        [binary, "serve", "--model", TINY_MODEL, "--chat-template", template, "--port", "0",
+         "--unix-socket", path], env=clean_environment(), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(path.exists, "the listener is open")
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    assert "is serving" not in output
+    assert not path.exists()
 
 
 def test_running_stream_is_finished_after_sigterm(server, smollm_file):
