@@ -215,7 +215,13 @@ std::optional<double> FieldScope::number(const Element& element, double min, dou
 }
 
 std::optional<std::string_view> FieldScope::string(const Element& element) {
-  if (std::string_view text; element.get_string().get(text) == simdjson::SUCCESS) return text;
+  if (std::string_view text; element.get_string().get(text) == simdjson::SUCCESS) {
+    // No text has one, and much that reads text further on (logs, C libraries) ends there.
+    if (text.find('\0') == std::string_view::npos) return text;
+    problem(&element, "must not contain the NUL character (U+0000)", "value_error",
+            "Value error, must not contain the NUL character (U+0000)");
+    return std::nullopt;
+  }
   problem(&element, "must be a string, not " + std::string(type_name(element)), "string_type",
           "Input should be a valid string");
   return std::nullopt;

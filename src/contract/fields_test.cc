@@ -296,18 +296,26 @@ TEST(RequestFields, ANullUnderOneSpellingDoesNotHideTheOther) {
       chat_ok(chat(R"(,"max_tokens":5,"max_completion_tokens":7)")).request.stopping.max_tokens, 7);
 }
 
+TEST(RequestFields, NulCharactersAreRefusedByTheirPath) {
+  const Error error =
+      chat_error(R"({"messages":[{"role":"user","content":"a\u0000b"}],"stop":["\u0000"]})");
+  EXPECT_EQ(error.where, "messages[0].content");
+  EXPECT_THAT(error.what, HasSubstr("must not contain the NUL character"));
+  EXPECT_THAT(error.what, HasSubstr("stop[0]: must not contain the NUL character"));
+}
+
 TEST(RequestFields, MessagesKeepTheirTextRolesAndCalls) {
   const ParsedRequest parsed = chat_ok(
       R"({"messages":[{"role":"developer","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},)"
       R"({"role":"assistant","content":null,"tool_calls":[{"id":"1","function":{"name":"f"}}]},)"
-      R"({"role":"tool","tool_call_id":"1","content":"\u0000\ud83d\ude00"}]})");
+      R"({"role":"tool","tool_call_id":"1","content":"\ud83d\ude00"}]})");
   const auto& chat_prompt = std::get<ChatPrompt>(parsed.request.prompt);
   ASSERT_EQ(chat_prompt.messages.size(), 3U);
   EXPECT_EQ(chat_prompt.messages[0].role, "system");
   EXPECT_EQ(chat_prompt.messages[0].content, "ab");
   EXPECT_FALSE(chat_prompt.messages[1].content.has_value());
   EXPECT_EQ(chat_prompt.messages[1].tool_calls_json, R"([{"id":"1","function":{"name":"f"}}])");
-  EXPECT_EQ(chat_prompt.messages[2].content, std::string("\0\xF0\x9F\x98\x80", 5));
+  EXPECT_EQ(chat_prompt.messages[2].content, "\xF0\x9F\x98\x80");
 }
 
 TEST(RequestFields, ToolsAreShownToTheTemplateWhenNoneMayBeCalled) {
