@@ -1,10 +1,13 @@
 #include "telemetry/access_log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <ctime>
 #include <vector>
 
@@ -27,15 +30,6 @@ std::string utc_time(int64_t unix_ms) {
   std::string millis = std::to_string(1000 + unix_ms % 1000);
   millis[0] = '.';
   return std::string(text, length) + millis + "Z";
-}
-
-void write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // nobody reads: the log is the last thing to fail for
-    text.remove_prefix(static_cast<size_t>(written));
-  }
 }
 
 // Control characters in a client's words must not move a terminal's cursor.
@@ -104,6 +98,29 @@ AccessLog::AccessLog(int fd, bool readable, size_t capacity)
   pthread_setname_np(thread_.native_handle(), "access_log");
 }
 
+// A pipe that nobody reads must not keep the process from ending, so every write is one that does
+// not block, and once the log is closed a standstill ends it.
+void AccessLog::write_all(std::string_view text) {
+  constexpr int kLookMs = 100;
+  constexpr int kLooksOnceClosed = 10;
+  int looks_left = kLooksOnceClosed;
+  while (!text.empty()) {
+    pollfd ready{fd_, POLLOUT, 0};
+    const int count = ::poll(&ready, 1, kLookMs);
+    if (count < 0 && errno != EINTR) return;
+    if (count <= 0) {
+      if (queue_.closed() && --looks_left == 0) return;
+      continue;
+    }
+    // A pipe that says it is ready takes this much at once (pipe(7)).
+    const ssize_t written = ::write(fd_, text.data(), std::min<size_t>(text.size(), PIPE_BUF));
+    if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (written <= 0) return;  // nobody reads: the log is the last thing to fail for
+    text.remove_prefix(static_cast<size_t>(written));
+    looks_left = kLooksOnceClosed;
+  }
+}
+
 AccessLog::~AccessLog() {
   queue_.close();
   thread_.join();
@@ -127,7 +144,7 @@ void AccessLog::run() {
     queue_.take_all(lines);
     block.clear();
     for (const std::string& line : lines) block += line;
-    write_all(fd_, block);
+    write_all(block);
     if (closed) return;
   }
 }

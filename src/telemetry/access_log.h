@@ -45,7 +45,7 @@ class AccessLog {
  public:
   // Writes to `fd`, which stays the caller's.
   AccessLog(int fd, bool readable, size_t capacity = 8192);
-  ~AccessLog();  // writes what is queued
+  ~AccessLog();  // writes what is queued, unless nobody takes it for a second
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
 
@@ -55,6 +55,7 @@ class AccessLog {
 
  private:
   void run();
+  void write_all(std::string_view text);
 
   const int fd_;
   const bool readable_;

@@ -159,6 +159,14 @@ TEST(AccessLog, DropsAndCountsWhenNobodyReads) {
   EXPECT_EQ(static_cast<uint64_t>(std::ranges::count(text, '\n')), kLines - dropped);
 }
 
+TEST(AccessLog, EndsThoughNobodyReads) {
+  Pipe pipe;
+  ASSERT_GT(::fcntl(pipe.write_end(), F_SETPIPE_SZ, 4096), 0);
+  AccessLog log(pipe.write_end(), false);
+  for (int i = 0; i < 1000; ++i) log.write(record());
+  // Its end is the assertion: a write that blocks would hang here.
+}
+
 TEST(Telemetry, JoinsTheHandlersNoteWithTheResponse) {
   Pipe pipe;
   {
