@@ -12,8 +12,8 @@ import threading
 import httpx
 import pytest
 from conftest import SMOLLM
-from harness import (ROOT, Server, assert_one_line_error, clean_environment,
-                     run_sluice, wait_until)
+from harness import (ROOT, Server, assert_one_line_error, clean_environment, run_sluice,
+                     wait_until)
 
 CHAT = "/v1/chat/completions"
 TINY_MODEL = ROOT / "tests/golden/tiny_llama.gguf"
