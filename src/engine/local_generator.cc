@@ -32,6 +32,8 @@ struct LocalGenerator::Texts {
 namespace {
 
 constexpr size_t kOutletsBeforeSweep = 64;
+// What a message costs the template beside its text, in bytes of text: empty ones take time too.
+constexpr size_t kMessageBytes = 256;
 
 size_t text_bytes(const contract::Prompt& prompt) {
   if (const auto* text = std::get_if<contract::TextPrompt>(&prompt)) return text->text.size();
@@ -39,7 +41,8 @@ size_t text_bytes(const contract::Prompt& prompt) {
   if (chat == nullptr) return 0;
   size_t bytes = chat->tools_json.size() + chat->template_kwargs_json.size();
   for (const contract::Message& message : chat->messages) {
-    bytes += message.content.value_or("").size() + message.tool_calls_json.size();
+    bytes += kMessageBytes + message.role.size() + message.tool_calls_json.size() +
+             (message.content ? message.content->size() : 0);
   }
   return bytes;
 }
@@ -68,6 +71,16 @@ void cut_after_final_message(std::vector<text::ChatTemplate::Rendered>& parts,
   if (first == std::string_view::npos) return;
   // Templates often trim what they are given.
   content = content.substr(first, content.find_last_not_of(kSpace) + 1 - first);
+  // In what the messages say: "end" is also a part of the template's own "<|im_end|>".
+  for (size_t last = parts.size(); last-- > 0;) {
+    if (parts[last].trusted) continue;
+    const size_t found = parts[last].text.rfind(content);
+    if (found == std::string::npos) continue;
+    parts[last].text.resize(found + content.size());
+    parts.resize(last + 1);
+    return;
+  }
+  // A template that takes the message apart: wherever its text is whole.
   std::string all;
   for (const auto& part : parts) all += part.text;
   const size_t found = all.rfind(content);
@@ -233,6 +246,7 @@ Awaitable<Result<std::unique_ptr<contract::Stream>>> LocalGenerator::submit(
   auto stream =
       std::make_unique<LocalStream>(engine_, outlet, resolved->id, request.n, std::move(echo));
   if (Status queued = engine_->submit(std::move(*resolved)); !queued) {
+    stream->push(std::unexpected(queued.error()));  // the engine has nothing to cancel
     co_return refuse(queued.error());
   }
   co_return stream;

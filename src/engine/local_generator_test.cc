@@ -140,6 +140,10 @@ TEST_F(LocalGeneratorTest, ContinuesTheFinalMessage) {
   prompt.continue_final_message = true;
   EXPECT_EQ(run(generator_->apply_template("", prompt)).value(),
             "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nthe answer is");
+  // What the message says is also a part of the marker behind it.
+  prompt = chat({{"user", "when?"}, {"assistant", "in the end"}, {"assistant", "end"}});
+  prompt.continue_final_message = true;
+  EXPECT_TRUE(run(generator_->apply_template("", prompt)).value().ends_with("assistant\nend"));
 }
 
 TEST_F(LocalGeneratorTest, UnknownModelIsRefusedUnlessAnyNameGoes) {
