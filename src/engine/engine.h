@@ -36,7 +36,8 @@ class Engine {
   void cancel(uint64_t request_id) EXCLUDES(mutex_);
 
   uint64_t next_request_id() { return next_request_id_.fetch_add(1, std::memory_order_relaxed); }
-  contract::EngineStats stats() const EXCLUDES(stats_mutex_);
+  // As of the last step; what has been submitted since counts as waiting.
+  contract::EngineStats stats() const EXCLUDES(mutex_, stats_mutex_);
   int32_t context_length() const { return context_length_; }
   bool running() const EXCLUDES(mutex_);
 
@@ -46,7 +47,7 @@ class Engine {
  private:
   void run();
   bool take(bool wait) EXCLUDES(mutex_);
-  void publish() EXCLUDES(stats_mutex_);
+  void publish() EXCLUDES(mutex_, stats_mutex_);
 
   const std::unique_ptr<EngineCore> core_;  // the thread's, once it runs
   const Clock& clock_;
@@ -59,6 +60,7 @@ class Engine {
   CondVar not_empty_;
   std::vector<EngineRequest> submits_ GUARDED_BY(mutex_);
   std::vector<uint64_t> cancels_ GUARDED_BY(mutex_);
+  size_t uncounted_ GUARDED_BY(mutex_) = 0;  // submits that stats_ does not have yet
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool started_ GUARDED_BY(mutex_) = false;
 

@@ -349,6 +349,29 @@ TEST_F(LocalGeneratorTest, DrainFinishesWhatWasAdmitted) {
   EXPECT_EQ(run(read_all(std::move(stream))).choices[0].ids.size(), 200u);
 }
 
+// A drain must not take an engine for idle that is in the first step of its only request.
+TEST_F(LocalGeneratorTest, LoadCountsRequestsThatNoStepHasFinishedYet) {
+  std::promise<void> entered;
+  std::promise<void> release;
+  std::shared_future<void> released = release.get_future().share();
+  model::FakeRunnerOptions fake = endless();
+  fake.spend = [&, first = true](TimeNs) mutable {
+    if (!std::exchange(first, false)) return;
+    entered.set_value();
+    released.wait();
+  };
+  start({}, fake);
+  auto one = run(generator_->submit(text_request("x", 5))).value();
+  entered.get_future().wait();
+  EXPECT_EQ(generator_->load().running + generator_->load().waiting, 1);
+  auto two = run(generator_->submit(text_request("x", 5))).value();
+  EXPECT_EQ(generator_->load().running + generator_->load().waiting, 2);
+  release.set_value();
+  EXPECT_FALSE(run(read_all(std::move(one))).error);
+  EXPECT_FALSE(run(read_all(std::move(two))).error);
+  wait_until([&] { return generator_->load().running + generator_->load().waiting == 0; });
+}
+
 // While a step hangs, the inbox fills and refuses; cancels get in all the same.
 TEST_F(LocalGeneratorTest, HungStepRefusesSubmitsBeyondTheInboxButNoCancel) {
   std::promise<void> entered;
