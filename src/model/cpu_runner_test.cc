@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -252,6 +253,77 @@ TEST(DescribeModel, NamesTheKeyThatIsWrong) {
   const auto other = describe_decoder(**file, "llama");
   ASSERT_FALSE(other.has_value());
   EXPECT_NE(other.error().message().find("llama.block_count"), std::string::npos);
+}
+
+// tiny_qwen2.gguf, changed.
+class ChangedFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::ifstream file(golden("tiny_qwen2.gguf"), std::ios::binary);
+    bytes_.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    ASSERT_GT(bytes_.size(), 1000u);
+  }
+  void TearDown() override { std::remove(path_.c_str()); }
+
+  void put(size_t at, auto value) { std::memcpy(&bytes_[at], &value, sizeof value); }
+
+  // Metadata of type F32 in front of the file's own. A second key keeps the data's alignment.
+  void add_f32(const std::string& key, float value) {
+    std::string pairs;
+    const auto add = [&pairs](auto number) {
+      pairs.append(reinterpret_cast<const char*>(&number), sizeof number);
+    };
+    add(uint64_t{key.size()});
+    pairs += key;
+    add(uint32_t{6});
+    add(value);
+    add(uint64_t{1});
+    pairs += "x";
+    add(uint32_t{8});
+    const size_t padding = 64 - (pairs.size() + sizeof(uint64_t)) % 64;
+    add(uint64_t{padding});
+    pairs.append(padding, ' ');
+    uint64_t count = 0;
+    std::memcpy(&count, &bytes_[16], sizeof count);
+    put(16, count + 2);
+    bytes_.insert(24, pairs);
+  }
+
+  Status load() {
+    std::ofstream(path_, std::ios::binary) << bytes_;
+    const auto file = TRY(loader::GgufFile::open(path_));
+    Team team(1);
+    TRY(CpuRunner::create(*file, options_for(kernels::Isa::kScalar, false), team));
+    return {};
+  }
+
+  std::string bytes_;
+  const std::string path_ = testing::TempDir() + "/" +
+                            testing::UnitTest::GetInstance()->current_test_info()->name() + ".gguf";
+};
+
+TEST_F(ChangedFile, WithATensorThatNothingComputesWithIsRefused) {
+  const std::string key = "qwen2.block_count";
+  put(bytes_.find(key) + key.size() + sizeof(uint32_t), uint32_t{1});  // the file has two
+  const Status status = load();
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kUnsupported);
+  EXPECT_NE(status.error().where.find("tensor 'blk.1."), std::string::npos);
+}
+
+TEST_F(ChangedFile, WithScaledRopeIsRefusedUnderEveryKey) {
+  for (const char* key : {"qwen2.rope.scaling.factor", "qwen2.rope.scale_linear"}) {
+    const std::string unchanged = bytes_;
+    add_f32(key, 1.0f);
+    EXPECT_TRUE(load()) << "a factor of one scales nothing";
+    bytes_ = unchanged;
+    add_f32(key, 4.0f);
+    const Status status = load();
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code, Code::kUnsupported);
+    EXPECT_NE(status.error().where.find(key), std::string::npos);
+    bytes_ = unchanged;
+  }
 }
 
 }  // namespace

@@ -26,13 +26,24 @@ Result<int32_t> bounded(const loader::GgufFile& file, const std::string& key, in
   return static_cast<int32_t>(value);
 }
 
+// A file of a scaled model that is computed unscaled would answer, and wrongly. Factors without a
+// type mean linear scaling; scale_linear is the old name.
 Status check_unscaled_rope(const loader::GgufFile& file, const std::string& prefix) {
   const std::string key = prefix + "rope.scaling.type";
-  if (!file.has(key)) return {};
-  const std::string type = std::string(TRY(file.get_string(key)));
-  if (type == "none" || type.empty()) return {};
-  return fail(Code::kUnsupported, file.path() + ": key '" + key + "'",
-              "rope scaling '" + type + "' is not supported", "use a model without it");
+  const std::string type = std::string(TRY(file.get_string(key, "")));
+  if (type == "none") return {};
+  if (!type.empty()) {
+    return fail(Code::kUnsupported, file.path() + ": key '" + key + "'",
+                "rope scaling '" + type + "' is not supported", "use a model without it");
+  }
+  for (const char* name : {"rope.scaling.factor", "rope.scale_linear"}) {
+    if (!file.has(prefix + name)) continue;
+    const float factor = TRY(file.get_f32(prefix + name));
+    if (factor == 0 || factor == 1) continue;
+    return fail(Code::kUnsupported, file.path() + ": key '" + prefix + name + "'",
+                "linear rope scaling is not supported", "use a model without it");
+  }
+  return {};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <unordered_set>
 
 #include "base/check.h"
 
@@ -60,7 +61,22 @@ class WeightBinder {
     if (first < last) file_.release(tensor.data.subspan(first, last - first));
   }
 
+  // A tensor that nothing computes with (a bias of a variant, a layer beyond the count) means that
+  // the answers would be wrong. Frequencies that old converters wrote are computed here.
+  Status check_all_bound() const {
+    for (const TensorView& tensor : file_.tensors()) {
+      if (bound_.contains(tensor.name) || tensor.name.find(".attn_rot_embd") != std::string::npos) {
+        continue;
+      }
+      return fail(Code::kUnsupported, file_.path() + ": tensor '" + tensor.name + "'",
+                  "is no part of the models of this architecture that are supported",
+                  "use another file of the model");
+    }
+    return {};
+  }
+
   Result<TensorView> shaped(const std::string& name, int64_t rows, int64_t columns) {
+    bound_.insert(name);
     const TensorView tensor = TRY(file_.tensor(name));
     if (tensor.rows() != rows || tensor.columns() != columns) {
       return fail(Code::kCorrupt, file_.path() + ": tensor '" + name + "'",
@@ -82,6 +98,7 @@ class WeightBinder {
   const bool as_float_;
   DecoderWeights& weights_;
   std::vector<Job> jobs_;
+  std::unordered_set<std::string> bound_;
   size_t bytes_ = 0;
 };
 
@@ -134,6 +151,7 @@ Result<std::unique_ptr<DecoderWeights>> DecoderWeights::load(const loader::GgufF
     weights->embedding_.data = {weights->embedding_memory_.data(), source.size()};
     file.release(source);
   }
+  TRY(binder.check_all_bound());
   TRY(binder.pack(team));
   return weights;
 }
