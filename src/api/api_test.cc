@@ -289,6 +289,20 @@ TEST_F(Api, EventSourceGetsUnnamedEventsAndNeverASecondGeneration) {
   EXPECT_THAT(get("/stream?prompt=hi", "last-event-id: a-3\r\n"), StartsWith("HTTP/1.1 204 "));
 }
 
+TEST_F(Api, HeadOfAStreamStartsNoGeneration) {
+  bool submitted = false;
+  generator_.on_submit = [&submitted](const contract::GenerateRequest&) -> Result<Script> {
+    submitted = true;
+    return answer_script({"Hello"});
+  };
+  http::TestClient client = connect();
+  client.send(request("HEAD", "/stream?prompt=hi"));
+  const std::string got = client.read_all();
+  EXPECT_THAT(got, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(got, HasSubstr("content-type: text/event-stream"));
+  EXPECT_FALSE(submitted);
+}
+
 TEST_F(Api, HealthTellsTheStateWhileServingLoadingAndDraining) {
   generator_.load_value.running = 3;
   EXPECT_THAT(get("/health"), HasSubstr(R"({"status":"OK","model":"fake-model","running":3)"));

@@ -93,6 +93,12 @@ Awaitable<void> classic_stream_query(ApiContext& context, Exchange& exchange) {
     (void)co_await exchange.respond(refusal(Family::kClassic, parsed.error(), "query"));
     co_return;
   }
+  // HEAD asks for the head alone, which needs no generation behind it.
+  if (exchange.request().method == "HEAD") {
+    http::SseWriter sse(exchange);
+    if (co_await sse.start()) (void)co_await sse.finish();
+    co_return;
+  }
   parsed->stream = true;
   co_await run(context, exchange, std::move(*parsed));
 }
