@@ -43,7 +43,7 @@ struct ServeOptions {
 
   // Overload
   int32_t max_running = 64;
-  int32_t max_waiting = 0;  // 0: 64 or twice max_running, the larger
+  int32_t max_waiting = 0;  // 0: twice max_running
   int64_t max_waiting_tokens = 0;
   double queue_timeout_s = 30;
   double timeout_request_s = 600;
