@@ -311,6 +311,29 @@ TEST_F(ChangedFile, WithATensorThatNothingComputesWithIsRefused) {
   EXPECT_NE(status.error().where.find("tensor 'blk.1."), std::string::npos);
 }
 
+// Its float32 neighbours read the same activations: all of them take floats then, so that this file
+// is computed as the float path computes it.
+TEST_F(ChangedFile, WithAQuantisedMatrixBesideFloatOnesIsComputed) {
+  for (const std::string name : {"blk.0.attn_k.weight", "blk.1.ffn_up.weight"}) {
+    const size_t dimensions = bytes_.find(name) + name.size();
+    put(dimensions + sizeof(uint32_t) + 2 * sizeof(uint64_t), uint32_t{8});  // Q8_0 is shorter
+  }
+  std::ofstream(path_, std::ios::binary) << bytes_;
+  const auto file = loader::GgufFile::open(path_);
+  ASSERT_TRUE(file.has_value()) << file.error().message();
+  std::vector<std::vector<float>> logits;
+  for (const bool as_float : {false, true}) {
+    RunnerOptions options = options_for(kernels::best_isa(), true);
+    options.float_weights = as_float;
+    Team team(2);
+    const auto runner = CpuRunner::create(**file, options, team);
+    ASSERT_TRUE(runner.has_value()) << runner.error().message();
+    logits.push_back(alone(**runner, make_sequences({1, 2, 3, 5, 8}, 1, 40)[0]));
+  }
+  ASSERT_EQ(logits[0].size(), logits[1].size());
+  EXPECT_EQ(0, std::memcmp(logits[0].data(), logits[1].data(), logits[0].size() * sizeof(float)));
+}
+
 TEST_F(ChangedFile, WithScaledRopeIsRefusedUnderEveryKey) {
   for (const char* key : {"qwen2.rope.scaling.factor", "qwen2.rope.scale_linear"}) {
     const std::string unchanged = bytes_;

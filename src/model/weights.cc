@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <unordered_set>
 
@@ -15,10 +16,11 @@ class WeightBinder {
   WeightBinder(const loader::GgufFile& file, bool as_float, DecoderWeights& weights)
       : file_(file), as_float_(as_float), weights_(weights) {}
 
+  // `as_float` unpacks this one to float32 even off the float path.
   Status matrix(const std::string& name, int64_t rows, int64_t columns,
-                kernels::PackedMatrix& packed) {
+                kernels::PackedMatrix& packed, bool as_float = false) {
     const TensorView tensor = TRY(shaped(name, rows, columns));
-    auto planned = kernels::plan_packing(tensor, as_float_);
+    auto planned = kernels::plan_packing(tensor, as_float || as_float_);
     if (!planned) {
       Error error = planned.error();
       error.where = file_.path() + ": tensor '" + name + "'";
@@ -28,6 +30,15 @@ class WeightBinder {
     jobs_.push_back({tensor, &packed, bytes_});
     bytes_ += packed.bytes();
     return {};
+  }
+
+  // Whether one of these is stored as floats. Matrices that read the same activations must then all
+  // take float ones.
+  bool any_float(std::initializer_list<std::string> names) const {
+    return std::ranges::any_of(names, [&](const std::string& name) {
+      const TensorView* tensor = file_.find(name);
+      return tensor != nullptr && info(tensor->dtype).block_values == 1;
+    });
   }
 
   Result<const float*> vector(const std::string& name, int64_t count) {
@@ -109,9 +120,13 @@ Status bind_layer(WeightBinder& binder, const DecoderSpec& spec, int32_t index,
   const std::string prefix = "blk." + std::to_string(index) + ".";
   const int32_t hidden = spec.hidden;
   layer.attention_norm = TRY(binder.vector(prefix + "attn_norm.weight", hidden));
-  TRY(binder.matrix(prefix + "attn_q.weight", spec.q_columns(), hidden, layer.q));
-  TRY(binder.matrix(prefix + "attn_k.weight", spec.kv_columns(), hidden, layer.k));
-  TRY(binder.matrix(prefix + "attn_v.weight", spec.kv_columns(), hidden, layer.v));
+  const std::string q = prefix + "attn_q.weight";
+  const std::string k = prefix + "attn_k.weight";
+  const std::string v = prefix + "attn_v.weight";
+  const bool float_qkv = binder.any_float({q, k, v});
+  TRY(binder.matrix(q, spec.q_columns(), hidden, layer.q, float_qkv));
+  TRY(binder.matrix(k, spec.kv_columns(), hidden, layer.k, float_qkv));
+  TRY(binder.matrix(v, spec.kv_columns(), hidden, layer.v, float_qkv));
   if (spec.qkv_bias) {
     layer.q_bias = TRY(binder.vector(prefix + "attn_q.bias", spec.q_columns()));
     layer.k_bias = TRY(binder.vector(prefix + "attn_k.bias", spec.kv_columns()));
@@ -119,8 +134,11 @@ Status bind_layer(WeightBinder& binder, const DecoderSpec& spec, int32_t index,
   }
   TRY(binder.matrix(prefix + "attn_output.weight", hidden, spec.q_columns(), layer.output));
   layer.ffn_norm = TRY(binder.vector(prefix + "ffn_norm.weight", hidden));
-  TRY(binder.matrix(prefix + "ffn_gate.weight", spec.feed_forward, hidden, layer.gate));
-  TRY(binder.matrix(prefix + "ffn_up.weight", spec.feed_forward, hidden, layer.up));
+  const std::string gate = prefix + "ffn_gate.weight";
+  const std::string up = prefix + "ffn_up.weight";
+  const bool float_ffn = binder.any_float({gate, up});
+  TRY(binder.matrix(gate, spec.feed_forward, hidden, layer.gate, float_ffn));
+  TRY(binder.matrix(up, spec.feed_forward, hidden, layer.up, float_ffn));
   return binder.matrix(prefix + "ffn_down.weight", hidden, spec.feed_forward, layer.down);
 }
 
