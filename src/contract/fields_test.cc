@@ -302,6 +302,11 @@ TEST(RequestFields, NulCharactersAreRefusedByTheirPath) {
   EXPECT_EQ(error.where, "messages[0].content");
   EXPECT_THAT(error.what, HasSubstr("must not contain the NUL character"));
   EXPECT_THAT(error.what, HasSubstr("stop[0]: must not contain the NUL character"));
+  for (const char* body : {R"({"prompt":"\u0000"})", R"({"prompt":["a\u0000"]})"}) {
+    const auto parsed = parse_request(openai_completion_fields(), body);
+    ASSERT_FALSE(parsed.has_value()) << body;
+    EXPECT_THAT(parsed.error().to_error().where, HasSubstr("prompt"));
+  }
 }
 
 TEST(RequestFields, MessagesKeepTheirTextRolesAndCalls) {

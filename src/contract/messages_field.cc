@@ -74,7 +74,9 @@ void read_content(FieldScope& scope, const Element& whole, const simdjson::dom::
       read_part(scope, part, text);
     }
   } else if (element->is_string()) {
-    text = element->get_string().value_unsafe();
+    const auto plain = scope.string(*element);
+    if (!plain) return;
+    text = *plain;
   } else {
     return scope.problem(
         &*element, "must be a string or an array of parts, not " + std::string(type_name(*element)),

@@ -236,8 +236,10 @@ FieldTable make_apply_template_fields() {
 }  // namespace
 
 void read_prompt(FieldScope& scope, const Element& element, ParsedRequest& parsed) {
-  if (std::string_view text; element.get_string().get(text) == simdjson::SUCCESS) {
-    parsed.request.prompt = TextPrompt{std::string(text)};
+  if (element.is_string()) {
+    if (const auto text = scope.string(element)) {
+      parsed.request.prompt = TextPrompt{std::string(*text)};
+    }
     return;
   }
   simdjson::dom::array array;
@@ -253,7 +255,10 @@ void read_prompt(FieldScope& scope, const Element& element, ParsedRequest& parse
     if (array.size() > 1 || first.is_array()) {
       return scope.unsupported(&element, "several prompts in one request are not supported yet");
     }
-    parsed.request.prompt = TextPrompt{std::string(first.get_string().value_unsafe())};
+    const auto step = scope.into(int64_t{0});
+    if (const auto text = scope.string(first)) {
+      parsed.request.prompt = TextPrompt{std::string(*text)};
+    }
     return;
   }
   TokenPrompt prompt;
