@@ -3,7 +3,7 @@
 
     ./dev bench peers [--rounds 5] [--batch 1,4,16,32] [--model FILE.gguf]
 
-Writes bench/baselines/peers.json with a description of the machine.
+Writes bench/baselines/peers.json with a description of the machine, and README's table from it.
 """
 
 import argparse
@@ -30,6 +30,27 @@ def machine() -> dict:
                              if line.startswith(key)), "?")
     return {"cpu": pick("model name"), "family": pick("cpu family"), "model": pick("model\t"),
             "cores": os.cpu_count(), "kernel": platform.release()}
+
+
+def readme_table(rows: list[dict], about: dict) -> str:
+    """The rows as README shows them: prefill once, then decoding by the number of streams."""
+    shown = [r for r in rows if r["metric"] == "decode_tokens_per_s"]
+    prefill = max((r for r in rows if r["metric"] == "prefill_tokens_per_s"),
+                  key=lambda r: r["batch"])
+    lines = [f"{about['cpu']} (family {about['family']}), {about['cores']} cores, tokens per second:",
+             "", "| | Sluice | llama.cpp | ratio |", "|-|-|-|-|"]
+    for name, row in [("prefill", prefill)] + [
+            (f"{r['batch']} stream" + ("s" if r["batch"] > 1 else ""), r) for r in shown]:
+        lines.append(f"| {name} | {row['sluice']:.0f} | {row['llama.cpp']:.0f} | "
+                     f"{row['ratio']:.1f} x |")
+    return "\n".join(lines)
+
+
+def update_readme(table: str) -> None:
+    path = ROOT / "README.md"
+    before, rest = path.read_text().split("<!-- peers -->\n", 1)
+    after = rest.split("<!-- /peers -->", 1)[1]
+    path.write_text(f"{before}<!-- peers -->\n{table}\n<!-- /peers -->{after}")
 
 
 def main() -> None:
@@ -72,7 +93,9 @@ def main() -> None:
               f"llama.cpp {row['llama.cpp']:8.1f}   ratio {row['ratio']:.2f}")
     target = ROOT / "bench/baselines/peers.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"machine": machine(), "model": Path(options.model).name,
+    about = machine()
+    update_readme(readme_table(rows, about))
+    target.write_text(json.dumps({"machine": about, "model": Path(options.model).name,
                                   "prompt_tokens": options.prompt, "threads": options.threads,
                                   "isa": options.isa, "rows": rows}, indent=1) + "\n")
 
