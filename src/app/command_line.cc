@@ -122,6 +122,7 @@ void add_flags(CLI::App& parser, const OptionTable& table, std::vector<Flag>& fl
     } else {
       flag.option = parser.add_option(names, flag.values)
                         ->expected(1)
+                        ->allow_extra_args(false)
                         ->multi_option_policy(row.is_list ? CLI::MultiOptionPolicy::TakeAll
                                                           : CLI::MultiOptionPolicy::TakeLast);
     }

@@ -4,7 +4,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "app/memory_plan.h"
 #include "base/machine.h"
@@ -23,8 +22,11 @@ Result<std::string> read_template(const std::string& path) {
   if (path.empty()) return std::string();
   std::ifstream file(path, std::ios::binary);
   std::string text;
-  if (file) text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  if (!file || text.empty() || text.size() > kTemplateBytesMax) {
+  // read() reports what an iterator over the buffer would throw, for a directory for one.
+  text.resize(kTemplateBytesMax + 1);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (file.bad() || text.empty() || text.size() > kTemplateBytesMax) {
     return fail(Code::kInvalidArgument, "--chat-template",
                 path + (text.empty() ? " cannot be read or is empty" : " is larger than 1 MiB"),
                 "give a file with a Jinja template");
@@ -76,10 +78,24 @@ Result<ServedModel> load_fake(const ServeOptions& options, const Clock& clock) {
   return out;
 }
 
-uint64_t tensor_bytes_of(const loader::GgufFile& file) {
+// What the tensors take in memory: 16-bit ones are widened when they are packed.
+uint64_t packed_bytes_of(const loader::GgufFile& file) {
   uint64_t bytes = 0;
-  for (const TensorView& tensor : file.tensors()) bytes += tensor.data.size();
+  for (const TensorView& tensor : file.tensors()) {
+    const auto packed = kernels::plan_packing(tensor, false);
+    bytes += packed ? packed->bytes() : tensor.data.size();
+  }
   return bytes;
+}
+
+// Rows of a step in all their forms, and the logits of the sampled ones.
+uint64_t scratch_bytes_of(const model::DecoderSpec& spec, const model::RunnerOptions& options) {
+  const auto row = static_cast<uint64_t>(2 * spec.hidden + 3 * spec.q_columns() +
+                                         2 * spec.kv_columns() + spec.feed_forward);
+  return (row * static_cast<uint64_t>(options.step_tokens_max) +
+          static_cast<uint64_t>(options.sampled_rows_max) *
+              static_cast<uint64_t>(spec.vocab_size)) *
+         sizeof(float);
 }
 
 std::string describe_memory(const model::MemoryReport& memory, int32_t context_length,
@@ -114,9 +130,8 @@ Result<ServedModel> load_served_model(const ServeOptions& options, const Clock& 
   runner_options.sampled_rows_max = options.max_running;
   MemoryDemand demand;
   demand.spec = TRY(model::describe_model(*file));
-  demand.weights_bytes = tensor_bytes_of(*file);
-  demand.scratch_bytes = static_cast<uint64_t>(options.max_running) *
-                         static_cast<uint64_t>(demand.spec.vocab_size) * sizeof(float);
+  demand.weights_bytes = packed_bytes_of(*file);
+  demand.scratch_bytes = scratch_bytes_of(demand.spec, runner_options);
   demand.kv_dtype = runner_options.kv_dtype;
   demand.max_running = options.max_running;
   demand.ctx = options.ctx;

@@ -260,3 +260,14 @@ def test_refused_allocation_is_one_line(smollm_file: Path):
 
     run = run_sluice("serve", "--model", str(smollm_file), "--port", "0", preexec_fn=limit)
     assert_one_line_error(run, "memory")
+
+
+def test_a_directory_is_no_chat_template(binary: Path, tmp_path: Path, smollm_file: Path):
+    run = run_sluice("serve", "--port", "0", "--model", str(smollm_file),
+                     "--chat-template", str(tmp_path))
+    assert_one_line_error(run, "--chat-template", str(tmp_path))
+
+
+def test_a_list_option_takes_one_word(server):
+    one = server("--served-model-name", "a,b", "fake")
+    assert [model["id"] for model in one.get("/v1/models").json()["data"]] == ["a", "b"]
