@@ -183,7 +183,7 @@ def test_waiting_for_a_place_changes_nothing(server, smollm_alone: list[Answer])
 def test_preempted_streams_only_pause(server, smollm: Server):
     """Six answers grow past a memory of about 256 tokens: some give up their blocks and are
     computed again later."""
-    small = server("--model", SMOLLM, "--ctx", "256", "--memory-limit", "103MiB",
+    small = server("--model", SMOLLM, "--ctx", "256", "--memory-limit", "116MiB",
                    "--max-running", "24")
     requests = [completion(f"Chapter {i}. Once upon a time", 70, ignore_eos=True,
                            temperature=i % 2, seed=i) for i in range(6)]
