@@ -94,21 +94,14 @@ Status bench(const BenchOptions& options) {
   const std::filesystem::path path =
       TRY(tools::ModelStore(options.models_dir).resolve(options.model));
   const auto file = TRY(loader::GgufFile::open(path.string()));
-  model::RunnerOptions runner_options;
-  if (options.isa != "auto") runner_options.isa = *kernels::isa_from_name(options.isa);
-  if (!kernels::isa_supported(runner_options.isa)) {
-    return fail(Code::kUnsupported, "--cpu-isa", "this CPU has no " + options.isa,
-                "leave it at auto");
-  }
-  if (options.kv_dtype == "f32") runner_options.kv_dtype = kernels::KvDType::kF32;
+  model::RunnerOptions chosen = TRY(runner_options(options.isa, options.kv_dtype));
   for (const tools::BenchCase& bench_case : cases) {
-    runner_options.block_count =
-        std::max(runner_options.block_count, tools::blocks_needed(bench_case));
-    runner_options.step_tokens_max = std::max(runner_options.step_tokens_max, bench_case.batch);
-    runner_options.sampled_rows_max = std::max(runner_options.sampled_rows_max, bench_case.batch);
+    chosen.block_count = std::max(chosen.block_count, tools::blocks_needed(bench_case));
+    chosen.step_tokens_max = std::max(chosen.step_tokens_max, bench_case.batch);
+    chosen.sampled_rows_max = std::max(chosen.sampled_rows_max, bench_case.batch);
   }
   Team team(options.threads);
-  const auto runner = TRY(model::CpuRunner::create(*file, runner_options, team));
+  const auto runner = TRY(model::CpuRunner::create(*file, chosen, team));
   if (!options.json) {
     std::printf("%6s %8s %8s %12s %12s %12s\n", "batch", "prompt", "output", "prefill/s",
                 "decode/s", "step ms");

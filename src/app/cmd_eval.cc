@@ -38,19 +38,13 @@ Result<tools::KlReport> evaluate(const EvalOptions& options, const std::string& 
       TRY(tools::ModelStore(options.models_dir).resolve(options.model));
   const auto file = TRY(loader::GgufFile::open(path.string()));
   const tools::RecordingSize size = tools::size_of(recording);
-  model::RunnerOptions runner_options;
-  if (options.isa != "auto") runner_options.isa = *kernels::isa_from_name(options.isa);
-  if (!kernels::isa_supported(runner_options.isa)) {
-    return fail(Code::kUnsupported, "--cpu-isa", "this CPU has no " + options.isa,
-                "leave it at auto");
-  }
-  if (options.kv_dtype == "f32") runner_options.kv_dtype = kernels::KvDType::kF32;
-  runner_options.float_weights = options.float_weights;
-  runner_options.block_count = size.tokens_max / model::kBlockTokens + 1;
-  runner_options.step_tokens_max = std::max(size.tokens_max, 1);
-  runner_options.sampled_rows_max = std::max(size.rows_max, 1);
+  model::RunnerOptions chosen = TRY(runner_options(options.isa, options.kv_dtype));
+  chosen.float_weights = options.float_weights;
+  chosen.block_count = size.tokens_max / model::kBlockTokens + 1;
+  chosen.step_tokens_max = std::max(size.tokens_max, 1);
+  chosen.sampled_rows_max = std::max(size.rows_max, 1);
   Team team(options.threads);
-  const auto runner = TRY(model::CpuRunner::create(*file, runner_options, team));
+  const auto runner = TRY(model::CpuRunner::create(*file, chosen, team));
   return tools::eval_kl(*runner, recording);
 }
 

@@ -1,22 +1,10 @@
 #include <cstdio>
-#include <cstdlib>
 
 #include "app/commands.h"
 #include "tools/catalogue.h"
 #include "tools/model_store.h"
 
 namespace sluice::app {
-
-int report(const Error& error) {
-  std::fprintf(stderr, "sluice: %s\n", error.message().c_str());
-  return 1;
-}
-
-std::string default_models_directory(const Environment& environment) {
-  std::string cache = variable(environment, "XDG_CACHE_HOME");
-  if (cache.empty()) cache = variable(environment, "HOME") + "/.cache";
-  return cache + "/sluice/models";
-}
 
 int run_models(const Arguments& arguments, const Environment& environment) {
   std::string directory = default_models_directory(environment);

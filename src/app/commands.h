@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/command_line.h"
+#include "model/cpu_runner.h"
 
 namespace sluice::app {
 
@@ -22,5 +23,9 @@ int report(const Error& error);
 
 // ${XDG_CACHE_HOME:-~/.cache}/sluice/models.
 std::string default_models_directory(const Environment& environment);
+
+// What --cpu-isa and --kv-dtype, already checked against their choices, say of a runner. An Error
+// if this CPU lacks the ISA.
+Result<model::RunnerOptions> runner_options(const std::string& isa, const std::string& kv_dtype);
 
 }  // namespace sluice::app

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/commands.h"
 #include "app/memory_plan.h"
 #include "base/machine.h"
 #include "engine/model_bundle.h"
@@ -32,15 +33,6 @@ Result<std::string> read_template(const std::string& path) {
                 "give a file with a Jinja template");
   }
   return text;
-}
-
-Result<kernels::Isa> chosen_isa(const std::string& name) {
-  if (name == "auto") return kernels::best_isa();
-  const kernels::Isa isa = *kernels::isa_from_name(name);
-  if (!kernels::isa_supported(isa)) {
-    return fail(Code::kUnsupported, "--cpu-isa", "this CPU has no " + name, "leave it at auto");
-  }
-  return isa;
 }
 
 template <typename T, typename Number>
@@ -123,33 +115,31 @@ Result<ServedModel> load_served_model(const ServeOptions& options, const Clock& 
   std::string chat_template = TRY(read_template(options.chat_template_file));
   const auto file = TRY(loader::GgufFile::open(path.string()));
 
-  model::RunnerOptions runner_options;
-  runner_options.isa = TRY(chosen_isa(options.cpu_isa));
-  if (options.kv_dtype == "f32") runner_options.kv_dtype = kernels::KvDType::kF32;
-  runner_options.step_tokens_max = std::max(kStepTokens, options.max_running);
-  runner_options.sampled_rows_max = options.max_running;
+  model::RunnerOptions chosen = TRY(runner_options(options.cpu_isa, options.kv_dtype));
+  chosen.step_tokens_max = std::max(kStepTokens, options.max_running);
+  chosen.sampled_rows_max = options.max_running;
   MemoryDemand demand;
   demand.spec = TRY(model::describe_model(*file));
   demand.weights_bytes = packed_bytes_of(*file);
-  demand.scratch_bytes = scratch_bytes_of(demand.spec, runner_options);
-  demand.kv_dtype = runner_options.kv_dtype;
+  demand.scratch_bytes = scratch_bytes_of(demand.spec, chosen);
+  demand.kv_dtype = chosen.kv_dtype;
   demand.max_running = options.max_running;
   demand.ctx = options.ctx;
   demand.memory_limit = options.memory_limit;
   demand.available_bytes = memory_available_bytes();
   const MemoryPlan plan = TRY(plan_memory(demand));
-  runner_options.block_count = plan.block_count;
+  chosen.block_count = plan.block_count;
 
   ServedModel out;
   out.team = std::make_unique<Team>(options.threads);
-  auto runner = TRY(model::CpuRunner::create(*file, runner_options, *out.team));
+  auto runner = TRY(model::CpuRunner::create(*file, chosen, *out.team));
   TRY(file->check_unchanged());
   out.memory_report = describe_memory(runner->memory(), plan.context_length, plan.block_count);
   std::vector<std::string> names = options.served_model_names;
   if (names.empty()) names.push_back(model_name(options, path));
-  auto bundle = TRY(engine::load_bundle(
-      *file, std::move(chat_template), std::move(names), std::move(runner),
-      std::make_unique<sampling::Sampler>(kernels::kernels_for(runner_options.isa))));
+  auto bundle = TRY(
+      engine::load_bundle(*file, std::move(chat_template), std::move(names), std::move(runner),
+                          std::make_unique<sampling::Sampler>(kernels::kernels_for(chosen.isa))));
   bundle.context_length = plan.context_length;
   bundle.created_s = std::time(nullptr);
   out.name = bundle.names.front();
